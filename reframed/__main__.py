@@ -1,0 +1,7 @@
+"""`python -m reframed` is `reframe`."""
+
+import sys
+
+from reframed.cli import main
+
+sys.exit(main())

@@ -1,0 +1,103 @@
+"""Verbs and options; nothing here imports what the verbs need."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from reframed import __version__
+
+STATES = ("queued", "blocked", "running", "publishing", "done", "failed", "cancelled")
+SHELLS = ("bash", "zsh", "fish")
+Parser = argparse.ArgumentParser
+
+
+def build() -> Parser:
+    """The parser of the command `reframe`."""
+    parser = Parser(prog="reframe", description="Drop a video in an inbox, find captions in the outbox.")
+    parser.add_argument("--version", action="version", version=f"reframe {__version__}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the reframe.yaml to use")
+    verbs = parser.add_subparsers(title="verbs", metavar="VERB", required=True)
+    _service_verbs(verbs)
+    _reading_verbs(verbs)
+    _acting_verbs(verbs)
+    _setup_verbs(verbs)
+    return parser
+
+
+def _verb(verbs: Any, name: str, where: str, help_: str, *, json: bool = False) -> Parser:
+    parser: Parser = verbs.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
+    parser.set_defaults(run=_late(where))
+    # Also after the verb, where people put it; SUPPRESS keeps one given before it.
+    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the reframe.yaml to use")
+    if json:
+        parser.add_argument("--json", action="store_true", help="print JSON")
+    return parser
+
+
+def _late(where: str) -> Callable[[argparse.Namespace], Any]:
+    module, _, function = where.partition(":")
+
+    def run(options: argparse.Namespace) -> Any:
+        return getattr(importlib.import_module(f"reframed.cli.{module}"), function)(options)
+
+    return run
+
+
+def _service_verbs(verbs: Any) -> None:
+    init = _verb(verbs, "init", "setup:init", "write a commented reframe.yaml and make the inbox and outbox folders")
+    init.add_argument("--home", type=Path, metavar="FOLDER", help="where inbox/ and outbox/ go (default: ~/Reframe)")
+    _verb(verbs, "run", "setup:run", "run the daemon in the foreground")
+    _verb(verbs, "tui", "setup:tui", "open the dashboard")
+
+
+def _reading_verbs(verbs: Any) -> None:
+    _verb(verbs, "status", "reading:status", "show what is going on, and why files are not running", json=True)
+    jobs = _verb(verbs, "jobs", "reading:jobs", "list jobs, newest first", json=True)
+    jobs.add_argument("--state", action="append", choices=STATES, help="only these (may be repeated)")
+    jobs.add_argument("--recipe", default="", help="only this recipe")
+    jobs.add_argument("--name", default="", help="only files whose name contains this")
+    jobs.add_argument("--limit", type=_count, default=50, metavar="N", help="at most N (default 50; 0: all)")
+    show = _verb(verbs, "show", "reading:show", "show a job, or what is known of a file", json=True)
+    show.add_argument("job", metavar="JOB|FILE", help="a job's number or a file's path")
+    log = _verb(verbs, "log", "reading:log", "print a job's log", json=True)
+    log.add_argument("job", type=int, metavar="JOB")
+    log.add_argument("-f", "--follow", action="store_true", help="go on printing until the job ends")
+    log.add_argument("--attempt", type=int, metavar="N", help="an earlier attempt (default: the newest)")
+
+
+def _acting_verbs(verbs: Any) -> None:
+    add = _verb(verbs, "add", "acting:add", "run a recipe on a file where it is, and leave it there")
+    add.add_argument("file", nargs="+", type=Path, metavar="FILE")
+    add.add_argument("--recipe", default="captions", help="default: captions")
+    for name, what in (("retry", "queue jobs again"), ("cancel", "cancel jobs that have not ended")):
+        parser = _verb(verbs, name, f"acting:{name}", what)
+        parser.add_argument("job", nargs="*", type=int, metavar="JOB")
+        if name == "retry":
+            parser.add_argument("--failed", action="store_true", help="all failed jobs")
+
+
+def _setup_verbs(verbs: Any) -> None:
+    _verb(verbs, "check", "setup:check", "check the configuration and all recipes", json=True)
+    recipes = _verb(verbs, "recipes", "setup:recipes", "show what each recipe does, and its steps' options", json=True)
+    recipes.add_argument("name", nargs="?", help="only this recipe, with all options of its steps")
+    _verb(verbs, "doctor", "setup:doctor", "examine this machine and say how to mend what is wrong", json=True)
+    models = _verb(verbs, "models", "setup:models", "list Whisper models, or fetch one", json=True)
+    models.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
+    models.add_argument("name", nargs="?", help="the model to fetch, like small")
+    schema = _verb(verbs, "schema", "setup:schema", "print the JSON Schema of reframe.yaml or of recipes, for editors")
+    schema.add_argument("what", nargs="?", choices=("config", "recipe"), default="config")
+    completion = _verb(verbs, "completion", "setup:completion", "print a completion script for a shell")
+    completion.add_argument("shell", choices=SHELLS)
+    demo = _verb(verbs, "demo", "setup:demo", "run the whole thing once on a sample, in a throw-away folder")
+    demo.add_argument("--keep", type=Path, metavar="FOLDER", help="use this folder and leave it")
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number

@@ -1,0 +1,154 @@
+"""The verbs around the daemon: init, run, tui, check, recipes, doctor, models, schema, completion, demo."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from typing import Any
+
+from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, UsageError
+from reframed.text import safe, size
+
+
+def run(options: argparse.Namespace) -> int:
+    """Run the daemon in the foreground."""
+    from reframed import daemon
+
+    return daemon.run(options.config)
+
+
+def tui(options: argparse.Namespace) -> int:
+    """Open the dashboard."""
+    from reframed.paths import state_folder
+    from tui.app import run as run_app
+
+    run_app(state_folder(options.config))
+    return EXIT_OK
+
+
+def init(options: argparse.Namespace) -> int:
+    """Write the configuration and make the folders."""
+    from reframed.ops.init import init as initialise
+
+    for line in initialise(options.config, options.home):
+        print(line)
+    return EXIT_OK
+
+
+def check(options: argparse.Namespace) -> int:
+    """Check the configuration and all recipes; every fault at once."""
+    from reframed.ops.check import check_all
+
+    report = check_all(options.config)
+    if options.json:
+        _print_json({"ok": not report.faults, "file": report.file, "faults": [fault.__dict__ for fault in report.faults]})
+    elif report.faults:
+        print("\n".join(str(fault) for fault in report.faults))
+        print(f"{len(report.faults)} fault{'s' if len(report.faults) > 1 else ''}.")
+    else:
+        print(f"{report.file}: no fault. {report.inboxes} inboxes, {report.recipes} recipes.")
+    return EXIT_CONFIG if report.faults else EXIT_OK
+
+
+def recipes(options: argparse.Namespace) -> int:
+    """Show recipes and their steps' options."""
+    from reframed.ops import recipes as op
+
+    described = op.describe(options.config, options.name)
+    if options.json:
+        _print_json(described)
+    else:
+        print("\n".join(op.lines(described, full=bool(options.name))))
+    return EXIT_OK
+
+
+def doctor(options: argparse.Namespace) -> int:
+    """Examine the machine; exit code 1 if something must be mended."""
+    from reframed.ops.doctor import BAD, examine
+
+    findings = examine(options.config)
+    if options.json:
+        _print_json([finding._asdict() for finding in findings])
+    else:
+        for finding in findings:
+            print(f"{finding.level:<5} {finding.subject:<12} {finding.state}")
+            if finding.mend:
+                print(f"{'':<18} -> {finding.mend}")
+    return EXIT_FAILED if any(finding.level == BAD for finding in findings) else EXIT_OK
+
+
+def models(options: argparse.Namespace) -> int:
+    """List models, or fetch one."""
+    from reframed import config
+    from reframed.speech import models as whisper
+
+    settings = config.load(options.config)
+    if options.action == "fetch":
+        return _fetch(settings, options.name)
+    installed = whisper.installed(settings.models_path)
+    chosen = whisper.resolve(settings.models.whisper, settings.models_path)
+    if options.json:
+        rows = [model._asdict() | {"path": str(model.path), "chosen": model == chosen} for model in installed]
+        _print_json({"folder": settings.models.folder, "installed": rows, "known": list(whisper.KNOWN)})
+        return EXIT_OK
+    print(f"Models are fetched into {safe(settings.models.folder)}/whisper.")
+    for model in installed:
+        mark = "*" if model == chosen else " "
+        print(f"{mark} {model.name:<16} {size(model.size_bytes):>8}  {model.origin}: {safe(str(model.path))}")
+    missing = [name for name in whisper.KNOWN if name not in {model.name for model in installed}]
+    print("* is what `model: auto` takes now." if chosen else f"None chosen; `{whisper.to_fetch('auto')}` would be fetched.")
+    print("To fetch (`reframe models fetch NAME`):")
+    for name in missing:
+        print(f"  {name:<16} {size(whisper.KNOWN[name][1]):>8}")
+    return EXIT_OK
+
+
+def _fetch(settings: Any, name: str | None) -> int:
+    from reframed.errors import ReframeError
+    from reframed.speech import models as whisper
+
+    if not name:
+        raise UsageError("Which model?", "For example: reframe models fetch small")
+    if settings.offline:
+        raise ReframeError("`offline: true` forbids fetching.", "Set it to false for as long as this takes.")
+
+    def report(done: int, total: int) -> None:
+        print(f"\r{name}: {size(done)} of {size(total)}   ", end="", file=sys.stderr)
+
+    model = whisper.fetch(name, settings.models_path, report)
+    print(file=sys.stderr)
+    print(f"{model.name} is in {safe(str(model.path))} ({size(model.size_bytes)}).")
+    return EXIT_OK
+
+
+def schema(options: argparse.Namespace) -> int:
+    """Print a JSON Schema."""
+    from reframed.schema import config_schema, recipe_schema
+
+    _print_json(config_schema() if options.what == "config" else recipe_schema())
+    return EXIT_OK
+
+
+def completion(options: argparse.Namespace) -> int:
+    """Print a completion script."""
+    import shtab
+
+    from reframed.cli.parser import build
+
+    print(shtab.complete(build(), shell=options.shell))
+    return EXIT_OK
+
+
+def demo(options: argparse.Namespace) -> int:
+    """Run the demonstration."""
+    from reframed.ops.demo import run as run_demo
+
+    return run_demo(options.keep)
+
+
+def _print_json(value: Any) -> None:
+    json.dump(value, sys.stdout, indent=1, default=str)
+    print()
+
+

@@ -1,0 +1,97 @@
+"""Commands are small JSON files in the state folder's spool: they work while the daemon is down, and from any script.
+
+The author of a command is the owner of its file; nothing inside the file is believed about that.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import time
+import uuid
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reframed.errors import ReframeError
+from reframed.paths import COMMANDS
+from reframed.text import safe
+
+MAX_BYTES = 64_000
+VERBS = ("add", "cancel", "retry")
+_SPOOL_MODE = 0o1733  # anybody may leave a command, nobody may read or remove another's; the daemon judges the author
+
+
+class Command(NamedTuple):
+    """A command as it was found in the spool."""
+
+    id: str
+    verb: str
+    arguments: dict[str, Any]
+    author_uid: int
+    path: Path
+
+
+class Malformed(NamedTuple):
+    """A file in the spool that is no command, and why."""
+
+    path: Path
+    reason: str
+
+
+def make_spool(state: Path) -> Path:
+    """The spool folder, made if it is not there."""
+    spool = state / COMMANDS
+    spool.mkdir(exist_ok=True)
+    if stat.S_IMODE(spool.stat().st_mode) != _SPOOL_MODE:
+        spool.chmod(_SPOOL_MODE)
+    return spool
+
+
+def post(state: Path, verb: str, arguments: dict[str, Any]) -> str:
+    """Leave a command for the daemon; its id. Raises ReframeError if the spool cannot be written."""
+    spool = state / COMMANDS
+    identity = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
+    temporary, final = spool / f".{identity}.tmp", spool / f"{identity}.json"
+    data = json.dumps({"verb": verb, "arguments": arguments}).encode()
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        if not spool.exists():
+            make_spool(state)
+        with temporary.open("xb") as file:
+            os.fchmod(file.fileno(), 0o644)
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.rename(final)
+    except OSError as error:
+        raise ReframeError(
+            f"The command could not be left in {safe(str(spool))}: {error.strerror}.",
+            "Are you a user who may command this daemon, and is there space on its disk?",
+        ) from None
+    return identity
+
+
+def pending(state: Path) -> list[Command | Malformed]:
+    """What lies in the spool, oldest first."""
+    try:
+        names = sorted(name for name in os.listdir(state / COMMANDS) if not name.startswith("."))
+    except OSError:
+        return []
+    return [_read(state / COMMANDS / name) for name in names]
+
+
+def _read(path: Path) -> Command | Malformed:
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode) or status.st_size > MAX_BYTES:
+                return Malformed(path, "it is not a small regular file")
+            content = json.loads(file.read(MAX_BYTES))
+        verb, arguments = content["verb"], content["arguments"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
+        return Malformed(path, f"it is not a command: {type(error).__name__}")
+    if verb not in VERBS or not isinstance(arguments, dict):
+        return Malformed(path, "it has no verb that is known")
+    return Command(path.stem, verb, arguments, status.st_uid, path)

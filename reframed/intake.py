@@ -1,0 +1,389 @@
+"""The intake thread: from files that appear in inboxes to jobs in the ledger."""
+
+from __future__ import annotations
+
+import logging
+import os
+import stat
+import threading
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from functools import partial
+from typing import NamedTuple
+
+import msgspec
+
+from reframed.arrival import Arrival, Identity, identity_of
+from reframed.config import BESIDE, Config, Inbox
+from reframed.disposal import dispose
+from reframed.filesystem import mount_of
+from reframed.inbox import lease
+from reframed.inbox.prober import Prober
+from reframed.inbox.scan import Found, Scanner, Why
+from reframed.inbox.settle import LOCAL_SETTLE_S, NETWORK_SETTLE_S, Act, Candidate
+from reframed.inbox.watch import FOLDERS_MAX, Watcher, polls
+from reframed.protocol import Failed, Probed
+from reframed.recipe import Recipe, Recipes
+from reframed.steps import step_class
+from reframed.store import arrivals
+from reframed.store.arrivals import SightingRow
+from reframed.store.jobs import JobPlan, StepPlan, Verdict
+from reframed.store.ledger import Ledger, Stopped
+from reframed.store.publications import arrival_of
+from reframed.text import safe
+
+LOOK_EVERY_S = 2.0
+NETWORK_LOOK_EVERY_S = 10.0
+FULL_LOOK_EVERY_S = 300.0
+HINT_PAUSE_S = 0.05
+ADDED = "added"
+log = logging.getLogger(__name__)
+
+
+class _Entry(NamedTuple):
+    """A candidate with where it came from; `inbox` is None for a file that was added by hand."""
+
+    candidate: Candidate
+    inbox: Inbox | None
+    subfolder: bytes
+    recipe: str  # for an added file
+
+
+class _Watched:
+    """The changing side of one inbox."""
+
+    def __init__(self, inbox: Inbox, recipes: list[Recipe]) -> None:
+        self.inbox = inbox
+        self.scanner = Scanner(inbox, recipes, time.time_ns)
+        self.network = mount_of(inbox.path).is_network
+        self.polled = polls(inbox)
+        self.look_at = 0.0
+        self.full_at = 0.0
+        self.reasons: dict[bytes, Why] = {}
+        self.trouble = ""
+        self.folders = 0
+
+    @property
+    def settle_s(self) -> float:
+        """How long files must be still."""
+        default = NETWORK_SETTLE_S if self.network else LOCAL_SETTLE_S
+        return default if self.inbox.settle is None else self.inbox.settle
+
+
+class Intake:
+    """Looks, waits, takes. One thread; `hint`, `reload` and `stop` may be called from others."""
+
+    def __init__(
+        self, ledger: Ledger, prober: Prober, watcher: Watcher, config: Config, recipes: Recipes, jobs_added: Callable[[], None]
+    ) -> None:
+        self._ledger = ledger
+        self._watcher = watcher
+        self._prober = prober
+        self._jobs_added = jobs_added
+        self._wake = threading.Event()
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._next: tuple[Config, Recipes] | None = (config, recipes)
+        self._hinted = True
+        self._watched: list[_Watched] = []
+        self._recipes: Recipes = {}
+        self._config = config
+        self._entries: dict[bytes, _Entry] = {}
+        self._answers: list[tuple[bytes, Identity, Probed | Failed | None]] = []
+        self._known: set[tuple[str, Identity]] = set()
+        self._folders: list[tuple[str, str, str, str]] = []
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self.failed: BaseException | None = None
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End it, and the prober's children."""
+        self._stopping.set()
+        self._wake.set()
+        self._prober.stop()
+        if self._thread.is_alive():
+            self._thread.join(10)
+
+    def reload(self, config: Config, recipes: Recipes) -> None:
+        """Go on with another configuration."""
+        with self._lock:
+            self._next = (config, recipes)
+        self.hint()
+
+    def hint(self) -> None:
+        """Something may have changed: look again, additions and known files included."""
+        self._hinted = True
+        self._wake.set()
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                due = self._tick(time.monotonic())
+                if self._wake.wait(max(0.0, due - time.monotonic())):
+                    self._stopping.wait(HINT_PAUSE_S)  # let a burst of events become one look
+                    self._wake.clear()
+                    self._look_soon()
+        except Stopped:
+            pass
+        except BaseException as error:  # noqa: BLE001 - the edge of the thread: the daemon ends on it
+            log.exception("the intake stopped")
+            self.failed = error
+
+    def _look_soon(self) -> None:
+        for watched in self._watched:
+            if not watched.polled:
+                watched.look_at = 0.0
+
+    def _tick(self, now: float) -> float:
+        """One round; the clock time of the next."""
+        self._apply_reload()
+        if self._hinted:
+            self._hinted = False
+            self._refresh()
+        for watched in self._watched:
+            if now >= watched.look_at:
+                self._look(watched, now)
+        self._write_folders()
+        self._take_answers(now)
+        due = min((watched.look_at for watched in self._watched), default=now + LOOK_EVERY_S)
+        for path in list(self._entries):
+            due = min(due, self._advance(path, now))
+        self._prober.end_idle()
+        return due
+
+    def _apply_reload(self) -> None:
+        with self._lock:
+            following, self._next = self._next, None
+        if following is None:
+            return
+        self._config, self._recipes = following
+        paths = {inbox.path for inbox in self._config.inboxes}
+        for watched in self._watched:
+            if watched.inbox.path not in paths:
+                self._watcher.drop(watched.inbox.path)
+        self._watched = [
+            _Watched(inbox, [self._recipes[name] for name in inbox.recipes]) for inbox in self._config.inboxes
+        ]
+        self._entries.clear()
+        self._folders = []
+        self._ledger.run(arrivals.clear_sightings)
+
+    def _refresh(self) -> None:
+        """Read from the ledger what others may have changed: known files and additions."""
+        self._known = set(self._ledger.run(arrivals.known_identities))
+        for path, recipe, _ in self._ledger.run(arrivals.additions):
+            if path not in self._entries:
+                self._offer_added(path, recipe)
+
+    def _offer_added(self, path: bytes, recipe: str) -> None:
+        try:
+            status = os.lstat(path)
+        except OSError as error:
+            log.warning("%s was added, but cannot be read: %s", safe(path), error.strerror)
+            self._ledger.run(partial(arrivals.drop_addition, path))
+            return
+        settle_s = NETWORK_SETTLE_S if mount_of(path).is_network else LOCAL_SETTLE_S
+        since = time.monotonic() - (settle_s if time.time() - status.st_mtime > settle_s else 0)
+        candidate = Candidate(identity_of(status), since, settle_s, grace_s=0.0)
+        self._entries[path] = _Entry(candidate, None, b"", recipe)
+
+    def _look(self, watched: _Watched, now: float) -> None:
+        started = time.monotonic()
+        look = watched.scanner.look(full=now >= watched.full_at)
+        if now >= watched.full_at:
+            watched.full_at = now + FULL_LOOK_EVERY_S
+        took = time.monotonic() - started
+        pause = NETWORK_LOOK_EVERY_S if watched.network else LOOK_EVERY_S
+        watched.look_at = now + max(pause, 500 * took)
+        watched.trouble, watched.folders = look.trouble, look.folders
+        if not watched.polled and not look.trouble:
+            self._watch(watched)
+        for found in look.found:
+            self._offer(watched, found, now)
+        self._write_reasons(watched, look.reasons)
+
+    def _watch(self, watched: _Watched) -> None:
+        if watched.folders > FOLDERS_MAX and watched.inbox.watch == "auto":
+            log.info("%s has %d folders: it is polled", watched.inbox.name, watched.folders)
+            self._watcher.drop(watched.inbox.path)
+            watched.polled = True
+            return
+        trouble = self._watcher.keep(watched.inbox.path, watched.inbox.recursive, self._wake.set)
+        if trouble:
+            log.warning("the inbox %s is polled: %s", watched.inbox.name, trouble)
+            watched.polled = True
+
+    def _offer(self, watched: _Watched, found: Found, now: float) -> None:
+        identity = identity_of(found.status)
+        if found.path in self._entries or (watched.inbox.name, identity) in self._known:
+            return
+        if self._ledger.run(partial(arrivals.is_ours, found.path)):
+            return
+        candidate = Candidate(identity, now, watched.settle_s, watched.inbox.grace)
+        self._entries[found.path] = _Entry(candidate, watched.inbox, found.subfolder, "")
+
+    def _advance(self, path: bytes, now: float) -> float:
+        """Bring one candidate on; when to come back to it."""
+        entry = self._entries[path]
+        try:
+            status = os.lstat(path)
+            if not stat.S_ISREG(status.st_mode):
+                raise FileNotFoundError
+        except OSError:
+            self._forget(path, entry)
+            return now + LOOK_EVERY_S
+        identity = identity_of(status)
+        entry.candidate.seen(identity, now)
+        try:
+            writers = lease.writers(path)
+        except OSError as error:
+            self._explain(entry, path, _no_permission(error, status))
+            entry.candidate.still_since = now
+            return now + LOOK_EVERY_S
+        decision = entry.candidate.decide(now, writers)
+        if decision.act is Act.PROBE:
+            self._probe(path, entry.candidate, identity)
+        elif decision.act is Act.TAKE:
+            self._take(path, entry, status)
+            return now + LOOK_EVERY_S
+        self._explain(entry, path, decision.why)
+        return max(decision.again_at, now + 0.02) if decision.act is Act.WAIT else now + LOOK_EVERY_S
+
+    def _probe(self, path: bytes, candidate: Candidate, identity: Identity) -> None:
+        candidate.probing = True
+        future = self._prober.probe(path, identity.size)
+        future.add_done_callback(partial(self._answered, path, identity))
+
+    def _answered(self, path: bytes, identity: Identity, future: Future[Probed | Failed]) -> None:
+        if future.cancelled() or self._stopping.is_set():
+            return
+        error = future.exception()
+        if error is not None:
+            log.error("%s cannot be probed now: %s", safe(path), error)
+        answer = future.result() if error is None else None
+        with self._lock:
+            self._answers.append((path, identity, answer))
+        self._wake.set()
+
+    def _take_answers(self, now: float) -> None:
+        with self._lock:
+            answers, self._answers = self._answers, []
+        for path, identity, answer in answers:
+            entry = self._entries.get(path)
+            if entry is not None and answer is not None:
+                entry.candidate.probed(identity, answer, now)
+            elif entry is not None:
+                entry.candidate.postponed(now)
+
+    def _take(self, path: bytes, entry: _Entry, status: os.stat_result) -> None:
+        answer = entry.candidate.verdict
+        assert answer is not None
+        arrival = self._arrival(path, entry, status, answer)
+        verdict = Verdict(answer.code, answer.message, answer.hint, answer.tail) if isinstance(answer, Failed) else None
+        plans = self._plans(path, entry)
+        now = time.time()
+        taken = self._ledger.run(lambda: _record(arrival, plans, verdict, now, added=entry.inbox is None))
+        self._forget(path, entry)
+        if entry.inbox is not None:
+            self._known.add((entry.inbox.name, entry.candidate.identity))
+        state = "known already as" if taken.known else "taken as"
+        log.info("%s: %s job %s", safe(path), state, ", ".join(map(str, taken.jobs)))
+        if verdict is not None and taken.jobs:
+            arrival_id = self._ledger.run(lambda: arrival_of(taken.jobs[0]))
+            dispose(self._ledger, arrival_id)
+            self._known = set(self._ledger.run(arrivals.known_identities))
+        self._jobs_added()
+
+    def _arrival(self, path: bytes, entry: _Entry, status: os.stat_result, answer: Probed | Failed) -> Arrival:
+        inbox = entry.inbox or self._home_of(entry.recipe)
+        probed = answer if isinstance(answer, Probed) else None
+        beside = inbox is None or inbox.outbox == BESIDE
+        return Arrival(
+            inbox=entry.inbox.name if entry.inbox else ADDED,
+            path=path,
+            subfolder=entry.subfolder,
+            identity=entry.candidate.identity,
+            owner_uid=status.st_uid,
+            root=os.fsencode(entry.inbox.path) if entry.inbox else b"",
+            outbox=b"" if beside or inbox is None else os.fsencode(inbox.outbox),
+            after=entry.inbox.after if entry.inbox else "keep",
+            sha256=probed.sha256 if probed else "",
+            media=probed.media if probed else None,
+        )
+
+    def _home_of(self, recipe: str) -> Inbox | None:
+        """The inbox whose outbox takes the results of an added file."""
+        return next((inbox for inbox in self._config.inboxes if recipe in inbox.recipes), None)
+
+    def _plans(self, path: bytes, entry: _Entry) -> list[JobPlan]:
+        if entry.inbox is None:
+            names = [entry.recipe] if entry.recipe in self._recipes else []
+        else:
+            names = [name for name in entry.inbox.recipes if self._recipes[name].takes(os.path.basename(path))]
+        return [plan(self._recipes[name]) for name in names]
+
+    def _forget(self, path: bytes, entry: _Entry) -> None:
+        self._entries.pop(path, None)
+        self._explain(entry, path, None)
+
+    def _explain(self, entry: _Entry, path: bytes, why: Why | None) -> None:
+        """Tell people why a candidate is not running yet (None: no need any more)."""
+        watched = next((item for item in self._watched if entry.inbox and item.inbox.name == entry.inbox.name), None)
+        if watched is None:
+            return
+        if why is None:
+            if watched.reasons.pop(path, None) is not None:
+                self._ledger.run(partial(arrivals.replace_sightings, watched.inbox.name, [path], [], time.time()))
+        elif watched.reasons.get(path) != why:
+            watched.reasons[path] = why
+            row = SightingRow(watched.inbox.name, path, why.code, why.reason)
+            self._ledger.run(partial(arrivals.replace_sightings, watched.inbox.name, [], [row], time.time()))
+
+    def _write_reasons(self, watched: _Watched, reasons: dict[bytes, Why]) -> None:
+        """Bring the sightings of an inbox up to date; candidates speak for themselves."""
+        before, name = watched.reasons, watched.inbox.name
+        candidates = {path: why for path, why in before.items() if path in self._entries}
+        after = reasons | candidates
+        gone = [path for path in before if path not in after]
+        changed = [SightingRow(name, path, *why) for path, why in after.items() if before.get(path) != why]
+        watched.reasons = after
+        if gone or changed:
+            self._ledger.run(partial(arrivals.replace_sightings, name, gone, changed, time.time()))
+
+    def _write_folders(self) -> None:
+        rows = [
+            (item.inbox.name, item.inbox.path, "polling" if item.polled else "events", item.trouble)
+            for item in self._watched
+        ]
+        if rows != self._folders:
+            self._folders = rows
+            self._ledger.run(partial(arrivals.replace_folders, rows))
+
+
+def _record(arrival: Arrival, plans: list[JobPlan], verdict: Verdict | None, now: float, *, added: bool) -> arrivals.Taken:
+    if added:
+        arrivals.drop_addition(arrival.path)
+    return arrivals.record(arrival, plans, verdict, now)
+
+
+def _no_permission(error: OSError, status: os.stat_result) -> Why:
+    mode = stat.S_IMODE(status.st_mode)
+    return Why(
+        "denied",
+        f"cannot be opened ({error.strerror}): it belongs to uid {status.st_uid} with mode {mode:04o}. "
+        "Give the daemon's user permission to read it",
+    )
+
+
+def plan(recipe: Recipe) -> JobPlan:
+    """A recipe as the ledger keeps it."""
+    steps = tuple(
+        StepPlan(name, msgspec.json.encode(step, order="sorted").decode(), step_class(name).slot)
+        for name, step in recipe.steps
+    )
+    return JobPlan(recipe.name, recipe.revision, steps)
+

@@ -1,0 +1,112 @@
+"""The one place that runs ffmpeg: which binary, which safety options, what its failures mean."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from functools import cache
+from typing import NamedTuple
+
+from reframed.errors import ReframeError, StepFailed
+from reframed.media.probe import FORMATS, PROTOCOLS
+
+NEEDED_FILTERS = frozenset({"aresample"})
+_GLOBAL = ("-hide_banner", "-nostdin", "-loglevel", "warning")
+
+
+class Ffmpeg(NamedTuple):
+    """An ffmpeg binary: its path, where it comes from, its version line, and the names of its filters."""
+
+    path: str
+    origin: str
+    version: str
+    filters: frozenset[str]
+
+
+@cache
+def find(needs: frozenset[str] = NEEDED_FILTERS) -> Ffmpeg:
+    """The first ffmpeg that has the filters in `needs`: $REFRAME_FFMPEG, the system's, the one inside imageio-ffmpeg.
+
+    Raises ReframeError when none has.
+    """
+    lacking = []
+    for path, origin in _candidates():
+        found = inspect(path, origin)
+        if found and needs <= found.filters:
+            return found
+        lacking.append(f"{path} ({'lacks ' + ', '.join(sorted(needs - found.filters)) if found else 'does not run'})")
+    tried = "; ".join(lacking) or "none was found"
+    raise ReframeError(f"No ffmpeg here can do the work: {tried}.", "Install ffmpeg, or `pip install imageio-ffmpeg`.")
+
+
+def _candidates() -> Iterator[tuple[str, str]]:
+    if named := os.environ.get("REFRAME_FFMPEG"):
+        yield named, "REFRAME_FFMPEG"
+    if system := shutil.which("ffmpeg"):
+        yield system, "system"
+    try:
+        import imageio_ffmpeg
+
+        yield imageio_ffmpeg.get_ffmpeg_exe(), "imageio-ffmpeg"
+    except (ImportError, RuntimeError):
+        return
+
+
+@cache
+def inspect(path: str, origin: str) -> Ffmpeg | None:
+    """What the binary at `path` is; None if it does not run."""
+    try:
+        version = _ask(path, "-version").split("\n", 1)[0]
+        lines = _ask(path, "-filters").splitlines()
+    except (OSError, subprocess.SubprocessError):
+        return None
+    filters = frozenset(line.split()[1] for line in lines if "->" in line and len(line.split()) > 2)
+    return Ffmpeg(path, origin, version, filters)
+
+
+def _ask(path: str, option: str) -> str:
+    answer = subprocess.run([path, "-hide_banner", option], capture_output=True, timeout=20, check=True)
+    return answer.stdout.decode(errors="replace")
+
+
+def decode_pcm(source: str, track: int, rate_hz: int, log: Callable[[str], None]) -> Iterator[bytes]:
+    """Mono 16-bit PCM of stream `track` of the file `source`, in pieces, at `rate_hz`.
+
+    Time 0 is the start of the file: a track that begins later is preceded by silence, gaps are filled. The child's stderr
+    is this process's own, which is the job's log. Raises StepFailed(decode_failed).
+    """
+    import ffmpeg
+
+    graph = (
+        ffmpeg.input("file:" + source, protocol_whitelist=PROTOCOLS, format_whitelist=FORMATS)[str(track)]
+        .filter("aresample", **{"async": 1, "first_pts": 0})
+        .output("pipe:1", format="s16le", acodec="pcm_s16le", ac=1, ar=rate_hz)
+        .global_args(*_GLOBAL)
+    )
+    command = graph.compile(cmd=find().path)
+    log("$ " + shlex.join(command))
+    process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    try:
+        while piece := process.stdout.read(1 << 20):
+            yield piece
+        status = process.wait()
+    finally:  # also when the reader gives up early
+        process.kill()
+        process.wait()
+        process.stdout.close()
+    if status:
+        raise _failure(status)
+
+
+def _failure(status: int) -> StepFailed:
+    if status < 0:
+        return StepFailed("ffmpeg_killed", f"ffmpeg was killed by signal {-status}.", "Often out of memory.", retry=True)
+    return StepFailed(
+        "decode_failed",
+        f"ffmpeg could not decode the sound (exit code {status}).",
+        "Check that the file plays to its end in a media player; the log has ffmpeg's own words.",
+    )

@@ -1,0 +1,58 @@
+"""What is known of a media file, and which file names may be media at all."""
+
+from __future__ import annotations
+
+import os
+
+from msgspec import Struct
+
+VIDEO_EXTENSIONS = frozenset("mp4 m4v mov mkv webm avi mpg mpeg m2v ts m2ts mts vob wmv asf flv f4v 3gp 3g2 ogv mxf dv".split())
+AUDIO_EXTENSIONS = frozenset(
+    "mp3 wav m4a m4b aac flac ogg oga opus wma aif aiff aifc caf ac3 eac3 amr ape au mka mp2 tta w64 wv".split()
+)
+PLAYLIST_EXTENSIONS = frozenset("m3u m3u8 pls xspf ffconcat concat mpd ism sdp cue asx wpl strm".split())
+
+
+class AudioTrack(Struct, frozen=True, kw_only=True):
+    """One audio stream; `index` counts all streams of the file, `start_s` is seconds after the file's start."""
+
+    index: int
+    codec: str
+    language: str = ""
+    channels: int = 0
+    rate_hz: int = 0
+    default: bool = False
+    start_s: float = 0.0
+
+
+class VideoTrack(Struct, frozen=True, kw_only=True):
+    """One moving-picture stream (cover art does not count)."""
+
+    index: int
+    codec: str
+    width: int = 0
+    height: int = 0
+    fps: float = 0.0
+
+
+class MediaInfo(Struct, frozen=True, kw_only=True):
+    """A media file as probed; `duration_s` is 0 when the container does not say."""
+
+    container: str
+    duration_s: float = 0.0
+    audio: tuple[AudioTrack, ...] = ()
+    video: tuple[VideoTrack, ...] = ()
+
+    @property
+    def kind(self) -> str:
+        """video or audio."""
+        return "video" if self.video else "audio"
+
+
+def kind_of(name: str | bytes) -> str:
+    """video, audio, playlist or other, by the file name's extension alone."""
+    extension = os.path.splitext(os.fsdecode(name))[1].lower().lstrip(".")
+    for kind, known in (("video", VIDEO_EXTENSIONS), ("audio", AUDIO_EXTENSIONS), ("playlist", PLAYLIST_EXTENSIONS)):
+        if extension in known:
+            return kind
+    return "other"

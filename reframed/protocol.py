@@ -1,0 +1,125 @@
+"""What the daemon and its children say to each other: one JSON object a line, tagged by `type`."""
+
+from __future__ import annotations
+
+import os
+from typing import Any
+
+import msgspec
+from msgspec import Struct
+
+from reframed.media.info import MediaInfo
+
+
+class Settings(Struct, frozen=True, kw_only=True):
+    """What of the configuration a step may know; `device` is cpu or cuda."""
+
+    models_folder: str
+    whisper: str = "auto"
+    offline: bool = False
+    device: str = "cpu"
+
+
+class Artifact(Struct, frozen=True, kw_only=True):
+    """A typed file made by a step.
+
+    `file` is its name within the step's folder. `suffix` is what the outbox appends to the source's stem (".en.srt"); an
+    artifact without one is not published. `about` holds facts for people and later steps (language, cue count).
+    """
+
+    kind: str
+    file: str
+    sha256: str
+    size_bytes: int
+    suffix: str = ""
+    about: dict[str, Any] = {}
+
+
+class Input(Struct, frozen=True, kw_only=True):
+    """An artifact handed to a step, at an absolute `path`."""
+
+    path: str
+    artifact: Artifact
+
+
+class ProbeRequest(Struct, frozen=True, tag="probe"):
+    """Read a file's kind, streams and hash. `path` is hex of the path's bytes, for a path need not be UTF-8."""
+
+    path: str
+
+
+class RunRequest(Struct, frozen=True, kw_only=True, tag="run"):
+    """Run one step in `folder`, which is empty and private to this attempt; `log` is the attempt's log file."""
+
+    step: str
+    options: dict[str, Any]
+    source: str
+    media: MediaInfo
+    inputs: list[Input]
+    folder: str
+    log: str
+    label: str
+    settings: Settings
+
+
+class Ready(Struct, frozen=True, tag="ready"):
+    """The runner has started: what goes wrong from now on is about the request, not about this installation."""
+
+
+class Progress(Struct, frozen=True, tag="progress"):
+    """How much of the step is done, 0 to 1."""
+
+    fraction: float
+
+
+class Note(Struct, frozen=True, tag="note"):
+    """Something a person should know about this job, although it goes on."""
+
+    code: str
+    text: str
+
+
+class Done(Struct, frozen=True, kw_only=True, tag="done"):
+    """The step succeeded. `engine_s` is the time spent inside tools and models, as far as the step counted it."""
+
+    artifacts: list[Artifact] = []
+    engine_s: float = 0.0
+
+
+class Failed(Struct, frozen=True, kw_only=True, tag="failed"):
+    """The step or probe could not do its work (see errors.StepFailed)."""
+
+    code: str
+    message: str
+    hint: str = ""
+    tail: str = ""
+    retry: bool = False
+
+
+class Probed(Struct, frozen=True, kw_only=True, tag="probed"):
+    """What a file is, and the SHA-256 of its content."""
+
+    media: MediaInfo
+    sha256: str
+
+
+Request = ProbeRequest | RunRequest
+Message = Ready | Progress | Note | Done | Failed | Probed
+
+decode_request = msgspec.json.Decoder(Request).decode
+decode_message = msgspec.json.Decoder(Message).decode
+
+
+def encode(message: Request | Message) -> bytes:
+    """One line of the protocol."""
+    return msgspec.json.encode(message) + b"\n"
+
+
+def pack_path(path: bytes) -> str:
+    """Path bytes as hex."""
+    return path.hex()
+
+
+def unpack_path(packed: str) -> str:
+    """The path for Python's file functions (undecodable bytes become surrogates, PEP 383)."""
+    return os.fsdecode(bytes.fromhex(packed))

@@ -1,0 +1,435 @@
+"""Slots: each drives one warm runner. A queue's worker thread comes in with a step id and leaves when the step has ended."""
+
+from __future__ import annotations
+
+import logging
+import os
+import shutil
+import stat
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import msgspec
+
+from reframed.arrival import identity_of
+from reframed.cache import Cache, step_key
+from reframed.child import Child, ChildDied, ChildSilent, RunnerBroken
+from reframed.config import Config
+from reframed.disposal import dispose
+from reframed.errors import ReframeError, StepFailed
+from reframed.filesystem import free_bytes
+from reframed.media.info import MediaInfo
+from reframed.outbox import OutboxAway, publish
+from reframed.paths import CACHE, WORK, job_log
+from reframed.protocol import (
+    Done,
+    Failed,
+    Input,
+    Message,
+    Note,
+    Probed,
+    ProbeRequest,
+    Progress,
+    RunRequest,
+    Settings,
+    pack_path,
+)
+from reframed.recipe import settings_of
+from reframed.steps import names as step_names
+from reframed.steps import step_class
+from reframed.steps.base import Step
+from reframed.store import arrivals, jobs, publications
+from reframed.store.jobs import Claimed, Verdict
+from reframed.store.ledger import Ledger, Stopped
+from reframed.text import safe, size
+
+_PROGRESS_EVERY_S = 1.0
+log = logging.getLogger(__name__)
+
+
+class Hooks(NamedTuple):
+    """What slots tell the rest of the daemon: steps may have become due; the inboxes' files may have changed."""
+
+    steps_due: Callable[[], None]
+    files_changed: Callable[[], None]
+
+
+class _Blocked(Exception):
+    """The job has to wait for something outside it."""
+
+    def __init__(self, code: str, message: str, hint: str) -> None:
+        super().__init__(message)
+        self.verdict = Verdict(code, message, hint)
+
+
+class _SourceGone(Exception):
+    """The source is not the file that was taken."""
+
+
+class Slots:
+    """Runs claimed steps on runners, as many at once as there are queue workers."""
+
+    def __init__(self, ledger: Ledger, config: Config, hooks: Hooks) -> None:
+        self._ledger = ledger
+        self._hooks = hooks
+        self.config = config
+        self.cache = Cache(config.state_path / CACHE)
+        self._lock = threading.Lock()
+        self._idle: list[tuple[str, Child]] = []
+        self._running: dict[int, Child] = {}
+        self._cancelled: set[int] = set()
+        self._stopping = False
+
+    def execute(self, kind: str, step_id: int) -> None:
+        """Claim the step, run it, record how it ended. Called by the queue's workers; never raises."""
+        token = uuid.uuid4().hex
+        try:
+            claimed = self._ledger.run(lambda: jobs.claim(step_id, token, time.time()))
+            if claimed is not None:
+                with self._lock:
+                    self._cancelled.discard(claimed.job)
+                self._execute(kind, claimed)
+        except Stopped:
+            pass
+        except Exception:  # the edge of a worker thread
+            log.exception("step %d ended in an error of the daemon itself", step_id)
+
+    def cancel(self, job_id: int) -> None:
+        """End the runner that works for the job, if one does."""
+        with self._lock:
+            self._cancelled.add(job_id)
+            child = self._running.get(job_id)
+        if child is not None:
+            child.kill()
+
+    def end_idle(self) -> float | None:
+        """End runners idle for longer than configured; seconds until the next one is due."""
+        limit = self.config.models.idle_unload
+        now = time.monotonic()
+        with self._lock:
+            due = [item for item in self._idle if now - item[1].idle_since >= limit]
+            self._idle = [item for item in self._idle if item not in due]
+            left = [limit - (now - child.idle_since) for _, child in self._idle]
+        for _, child in due:
+            child.kill()
+        return min(left, default=None)
+
+    def stop(self) -> None:
+        """Kill every runner; steps under way go back to the queue."""
+        with self._lock:
+            self._stopping = True
+            children = [child for _, child in self._idle] + list(self._running.values())
+            self._idle = []
+        for child in children:
+            child.kill()
+
+    def _execute(self, kind: str, claimed: Claimed) -> None:
+        marks = {"job": claimed.job, "step": claimed.name}
+        log.info("%s of %s starts", claimed.name, claimed.display, extra=marks)
+        started = time.monotonic()
+        try:
+            following = self._run_step(kind, claimed)
+        except _Blocked as blocked:
+            self._ledger.run(lambda: jobs.block(claimed.job, blocked.verdict, time.time()))
+            log.warning("waits: %s", blocked, extra=marks)
+        except _SourceGone as gone:
+            self._source_gone(claimed, str(gone))
+        except ChildDied as died:
+            self._crashed(claimed, died)
+        except RunnerBroken as broken:
+            verdict = Verdict("runner_broken", broken.message, broken.hint)
+            self._ledger.run(lambda: jobs.block(claimed.job, verdict, time.time()))
+            log.error("waits: %s %s", broken.message, broken.hint, extra=marks)
+        except StepFailed as failed:
+            self._failed(claimed.job, claimed.arrival, failed)
+        except Stopped:
+            raise
+        except Exception as error:
+            log.exception("%s ended in an error of the daemon itself", claimed.name, extra=marks)
+            message = f"An unexpected error in the daemon: {type(error).__name__}: {error}"
+            self._failed(claimed.job, claimed.arrival, StepFailed("unexpected", message, "Please report it.", retry=True))
+        else:
+            log.info("%s of %s took %.2f s", claimed.name, claimed.display, time.monotonic() - started, extra=marks)
+            if following is None:
+                self.publish(claimed.job, claimed.arrival)
+        self._hooks.steps_due()
+
+    def _run_step(self, kind: str, claimed: Claimed) -> int | None:
+        """Run or find the step's result; the id of the next step."""
+        self._check_room(claimed)
+        source = self._check_source(claimed)
+        claimed = self._with_media(kind, claimed)
+        step = _decode(claimed)
+        settings = settings_of(self.config, "cuda" if kind == "gpu" else "cpu")
+        inputs = [item.sha256 for _, item in claimed.inputs] or [claimed.sha256]
+        media = msgspec.json.decode(claimed.media, type=MediaInfo)
+        try:
+            key = step_key(claimed.name, step, settings, inputs)
+        except ReframeError as error:
+            raise StepFailed("model_missing", error.message, error.hint) from error
+        artifacts = self.cache.get(key)
+        cached, engine_s = artifacts is not None, 0.0
+        if artifacts is None:
+            done, folder = self._run_fresh(kind, claimed, step, settings, media, source)
+            self._check_source(claimed)
+            # A model that was fetched during the run is part of the key from now on.
+            key = step_key(claimed.name, step, settings, inputs)
+            self.cache.put(key, claimed.name, folder, done.artifacts)
+            shutil.rmtree(folder, ignore_errors=True)
+            artifacts, engine_s = done.artifacts, done.engine_s
+        held, following = self._ledger.run(
+            lambda: jobs.complete(
+                claimed.step,
+                claimed.claim,
+                key,
+                artifacts or [],
+                cached=cached,
+                engine_s=engine_s,
+                media_s=media.duration_s,
+                now=time.time(),
+            )
+        )
+        if not held:
+            raise Stopped  # cancelled at the last moment: its result stays in the cache
+        return following
+
+    def _run_fresh(
+        self, kind: str, claimed: Claimed, step: Step, settings: Settings, media: MediaInfo, source: bytes
+    ) -> tuple[Done, Path]:
+        state = self.config.state_path
+        folder = state / WORK / f"{claimed.job}-{claimed.step}-{claimed.attempt}"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        log_path = job_log(state, claimed.job, claimed.attempt)
+        log_path.parent.mkdir(parents=True, exist_ok=True)
+        request = RunRequest(
+            step=claimed.name,
+            options=msgspec.to_builtins(step),
+            source=pack_path(source),
+            media=media,
+            inputs=[
+                Input(path=str(self.cache.place(key) / item.file), artifact=item) for key, item in claimed.inputs
+            ],
+            folder=str(folder),
+            log=str(log_path),
+            label=f"job {claimed.job}, step {claimed.step}, attempt {claimed.attempt}",
+            settings=settings,
+        )
+        try:
+            answer = self._converse(kind, claimed, request, media.duration_s)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise
+        if isinstance(answer, Done):
+            return answer, folder
+        shutil.rmtree(folder, ignore_errors=True)
+        assert isinstance(answer, Failed)
+        raise StepFailed(answer.code, answer.message, answer.hint, answer.tail, retry=answer.retry)
+
+    def _converse(self, kind: str, claimed: Claimed, request: RunRequest | ProbeRequest, media_s: float) -> Message:
+        """Hand a request to a runner and follow it to its last message. Raises ChildDied, StepFailed."""
+        child = self._take(kind, claimed.job)
+        progress = _Progress(self._ledger, claimed, media_s)
+        healthy = False
+        try:
+            child.send(request)
+            while True:
+                message = child.receive(self.config.limits.stall)
+                if isinstance(message, Progress):
+                    progress.report(message.fraction)
+                elif isinstance(message, Note):
+                    self._note(claimed, message)
+                else:
+                    healthy = True
+                    return message
+        except ChildSilent:
+            raise StepFailed(
+                "stalled",
+                f"The step reported nothing for {self.config.limits.stall:.0f} s and was stopped.",
+                "Raise `limits: stall:` if this machine is that slow.",
+                retry=True,
+            ) from None
+        finally:
+            self._give_back(kind, claimed.job, child, healthy)
+
+    def _take(self, kind: str, job: int) -> Child:
+        with self._lock:
+            if self._stopping:
+                raise Stopped
+            found = next((item for item in reversed(self._idle) if item[0] == kind and item[1].alive), None)
+            if found:
+                self._idle.remove(found)
+        child = found[1] if found else Child(self.config.state_path, self.config.nice, self.config.offline)
+        with self._lock:
+            self._running[job] = child
+            late = self._stopping or job in self._cancelled
+        if late:
+            child.kill()
+        return child
+
+    def _give_back(self, kind: str, job: int, child: Child, healthy: bool) -> None:
+        with self._lock:
+            self._running.pop(job, None)
+            keep = healthy and child.alive and not self._stopping
+            if keep:
+                child.idle_since = time.monotonic()
+                self._idle.append((kind, child))
+        if not keep:
+            child.kill()
+
+    def _note(self, claimed: Claimed, message: Note) -> None:
+        log.warning("%s", message.text, extra={"job": claimed.job, "step": claimed.name})
+        self._ledger.run(lambda: jobs.note(claimed.job, "warning", message.code, message.text, time.time()))
+
+    def _check_room(self, claimed: Claimed) -> None:
+        """Raise _Blocked while a disk that the job writes to is nearly full."""
+        reason = no_room(self.config, claimed.outbox)
+        if reason:
+            raise _Blocked("no_space", reason, "Free some space; the job then goes on by itself.")
+
+    def _check_source(self, claimed: Claimed) -> bytes:
+        """The source's path, if it still is the file that was taken. Raises _SourceGone, _Blocked."""
+        try:
+            status = os.lstat(claimed.path)
+        except OSError as error:
+            if claimed.root and not os.path.isdir(claimed.root):
+                where = safe(claimed.root)
+                raise _Blocked("inbox_away", f"The inbox {where} is not there.", "Is its disk mounted?") from None
+            if isinstance(error, FileNotFoundError):
+                raise _SourceGone("The source was removed before it was done.") from None
+            message = f"The source cannot be read: {error.strerror}."
+            raise StepFailed("unreadable", message, "Give the daemon's user permission to read it.") from None
+        identity = identity_of(status)
+        unchanged = (identity.size, identity.mtime_ns) == (claimed.size, claimed.mtime_ns)
+        if not stat.S_ISREG(status.st_mode) or not unchanged:
+            raise _SourceGone("The source changed after it was taken; as it is now, it is a new arrival.")
+        return claimed.path
+
+    def _with_media(self, kind: str, claimed: Claimed) -> Claimed:
+        """Probe a source that could not be read when it arrived (a retry). Raises StepFailed."""
+        if claimed.media:
+            return claimed
+        answer = self._converse(kind, claimed, ProbeRequest(pack_path(claimed.path)), 0.0)
+        if not isinstance(answer, Probed):
+            assert isinstance(answer, Failed)
+            raise StepFailed(answer.code, answer.message, answer.hint, answer.tail)
+        media = msgspec.json.encode(answer.media).decode()
+        self._ledger.run(lambda: arrivals.set_media(claimed.arrival, media, answer.sha256))
+        return claimed._replace(media=media, sha256=answer.sha256)
+
+    def publish(self, job_id: int, arrival_id: int) -> None:
+        """Publish a job whose steps are done, then see to its source."""
+        try:
+            published = publish(self._ledger, self.cache, job_id, time.time)
+        except OutboxAway as away:
+            failure = StepFailed(
+                "outbox_away", f"The outbox {safe(str(away))} is not there.", "Is its disk mounted? Else create it.", retry=True
+            )
+            self._failed(job_id, arrival_id, failure)
+        except StepFailed as failed:
+            self._failed(job_id, arrival_id, failed)
+        else:
+            if published:
+                log.info("done", extra={"job": job_id})
+                dispose(self._ledger, arrival_id)
+                self._hooks.files_changed()
+
+    def _failed(self, job_id: int, arrival_id: int, failed: StepFailed) -> None:
+        limits = self.config.limits
+        verdict = Verdict(failed.code, failed.message, failed.hint, failed.tail)
+        limit = limits.attempts if failed.retry else 0
+        self._end(job_id, arrival_id, verdict, limit, limits.retry_delay, "failures")
+
+    def _crashed(self, claimed: Claimed, died: ChildDied) -> None:
+        with self._lock:
+            if claimed.job in self._cancelled or self._stopping:
+                self._cancelled.discard(claimed.job)
+                if self._stopping:
+                    self._ledger.run(lambda: jobs.release(claimed.step, claimed.claim))
+                return
+        verdict = Verdict(
+            "runner_crashed",
+            f"The process that ran {claimed.name} {died}.",
+            "The file may be damaged, or memory too short: try a smaller model. The log has its last words.",
+        )
+        self._end(claimed.job, claimed.arrival, verdict, self.config.limits.crashes, 0.0, "crashes")
+
+    def _end(self, job_id: int, arrival_id: int, verdict: Verdict, limit: int, delay_s: float, counter: str) -> None:
+        state = self._ledger.run(lambda: jobs.fail(job_id, verdict, time.time(), limit, delay_s, counter))
+        log.error("%s: %s (%s)", verdict.code, verdict.message, state, extra={"job": job_id})
+        dispose(self._ledger, arrival_id)
+        self._hooks.files_changed()
+
+    def _source_gone(self, claimed: Claimed, message: str) -> None:
+        verdict = Verdict("source_gone", message, "Drop the file into the inbox again if it is still wanted.")
+
+        def record() -> None:
+            jobs.cancel(claimed.job, verdict, time.time())
+            publications.gone(claimed.arrival)
+
+        self._ledger.run(record)
+        log.warning("cancelled: %s", message, extra={"job": claimed.job})
+        self._hooks.files_changed()
+
+
+class _Progress:
+    """Writes progress into the ledger about once a second, with an estimate of the time left."""
+
+    def __init__(self, ledger: Ledger, claimed: Claimed, media_s: float) -> None:
+        self._ledger = ledger
+        self._claimed = claimed
+        self._started = self._written = time.monotonic()
+        pace = ledger.run(lambda: jobs.pace(claimed.name)) if media_s else None
+        self._expected_s = pace * media_s if pace is not None else None
+        self._write(0.0)
+
+    def report(self, fraction: float) -> None:
+        """The step is `fraction` done."""
+        if time.monotonic() - self._written >= _PROGRESS_EVERY_S:
+            self._written = time.monotonic()
+            self._write(fraction)
+
+    def _write(self, fraction: float) -> None:
+        left_s = time_left(fraction, time.monotonic() - self._started, self._expected_s)
+        claimed = self._claimed
+        self._ledger.run(lambda: jobs.progress(claimed.step, claimed.claim, fraction, left_s))
+
+
+def time_left(fraction: float, elapsed_s: float, expected_s: float | None) -> float | None:
+    """Seconds left: by what similar steps took at first, more and more by this one's own pace. None: nobody knows."""
+    own = elapsed_s * (1 - fraction) / fraction if fraction > 0.02 else None
+    past = max(0.0, expected_s - elapsed_s) if expected_s is not None else None
+    if own is None or past is None:
+        return own if past is None else past
+    return own * fraction + past * (1 - fraction)
+
+
+def no_room(config: Config, outbox: bytes) -> str:
+    """Why a job with this outbox must wait for disk space, or ''."""
+    for folder in {os.fsencode(config.state), outbox} - {b""}:
+        try:
+            free = free_bytes(folder)
+        except OSError:
+            continue
+        if free < config.limits.min_free:
+            return f"waiting for disk space: {size(free)} free in {safe(folder)}, {size(config.limits.min_free)} wanted"
+    return ""
+
+
+def _decode(claimed: Claimed) -> Step:
+    """The step's options as planned. Raises StepFailed if this version of Reframe does not know them any more."""
+    try:
+        if claimed.name not in step_names():
+            raise msgspec.ValidationError(f"there is no step {claimed.name}")
+        return msgspec.json.decode(claimed.options, type=step_class(claimed.name))
+    except msgspec.ValidationError as error:
+        raise StepFailed(
+            "recipe_outdated",
+            f"The job was planned by another version of Reframe: {error}.",
+            "Drop the file again, or `reframe add` it: it is then planned anew.",
+        ) from None
+

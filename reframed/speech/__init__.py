@@ -1,0 +1,1 @@
+"""Speech engines: audio in, words out. Knows nothing of jobs, stores or folders."""

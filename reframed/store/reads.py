@@ -1,0 +1,203 @@
+"""Reading the ledger, for the CLI and the TUI: sqlite3 alone, opened read-only, daemon up or down, any user."""
+
+from __future__ import annotations
+
+import json
+import os
+import sqlite3
+import urllib.parse
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from reframed.errors import ReframeError
+from reframed.paths import LEDGER
+
+Row = dict[str, Any]
+_STATES = ("running", "publishing", "queued", "blocked", "failed", "done", "cancelled")
+_JOB_COLUMNS = """
+    job.id, job.state, job.recipe, job.code, job.reason, job.hint, job.priority, job.attempt, job.failures, job.crashes,
+    job.interruptions, job.retry_at, job.created_at, job.started_at, job.ended_at, job.owner_uid,
+    arrival.display AS name, arrival.inbox, arrival.size AS size_bytes
+"""
+
+
+class Filter(NamedTuple):
+    """Which jobs: states (empty: all), recipe, and a text that the name must contain."""
+
+    states: tuple[str, ...] = ()
+    recipe: str = ""
+    text: str = ""
+
+
+class Reader:
+    """An open ledger. Raises ReframeError with a sentence when it cannot be read."""
+
+    def __init__(self, state: Path) -> None:
+        self._path = state / LEDGER
+        self._database = _open(self._path)
+
+    def close(self) -> None:
+        """Close the file."""
+        self._database.close()
+
+    def counts(self) -> dict[str, int]:
+        """Jobs by state, every state named."""
+        found = {row["state"]: row["n"] for row in self._all("SELECT state, COUNT(*) AS n FROM job GROUP BY state")}
+        return {state: found.get(state, 0) for state in _STATES}
+
+    def total(self, which: Filter = Filter()) -> int:
+        """How many jobs match."""
+        where, values = _where(which)
+        return int(self._all(f"SELECT COUNT(*) AS n FROM job JOIN arrival ON arrival.id = arrival_id {where}", values)[0]["n"])
+
+    def jobs(self, which: Filter = Filter(), limit: int = -1, offset: int = 0) -> list[Row]:
+        """Matching jobs, newest first, each with its current step."""
+        where, values = _where(which)
+        rows = self._all(
+            f"SELECT {_JOB_COLUMNS} FROM job JOIN arrival ON arrival.id = arrival_id {where} "  # noqa: S608 - no input in it
+            "ORDER BY job.id DESC LIMIT ? OFFSET ?",
+            (*values, limit, offset),
+        )
+        self._add_steps(rows)
+        return rows
+
+    def _add_steps(self, rows: list[Row]) -> None:
+        """The step that runs or comes next, with progress, for the jobs that have not ended."""
+        open_jobs = {row["id"]: row for row in rows if row["state"] not in ("done", "failed", "cancelled")}
+        for row in rows:
+            row |= {"step": "", "progress": 1.0 if row["state"] == "done" else 0.0, "left_s": None}
+        for job_id, row in open_jobs.items():
+            steps = self._all("SELECT name, state, progress, left_s FROM step WHERE job_id = ? ORDER BY position", (job_id,))
+            current = next((step for step in steps if step["state"] != "done"), None)
+            if current:
+                done = sum(step["state"] == "done" for step in steps)
+                row |= {
+                    "step": current["name"],
+                    "progress": round((done + current["progress"]) / len(steps), 4),
+                    "left_s": current["left_s"],
+                }
+
+    def job(self, job_id: int) -> Row:
+        """Everything about one job. Raises ReframeError if there is none."""
+        found = self._all(
+            f"SELECT {_JOB_COLUMNS}, job.tail, job.revision, arrival.path, arrival.place, arrival.sha256, arrival.media, "  # noqa: S608
+            "arrival.disposition, arrival.trouble, arrival.taken_at, arrival.id AS arrival_id FROM job "
+            "JOIN arrival ON arrival.id = arrival_id WHERE job.id = ?",
+            (job_id,),
+        )
+        if not found:
+            raise ReframeError(f"There is no job {job_id}.", "See `reframe jobs`.")
+        self._add_steps(found)
+        job = found[0]
+        job["media"] = json.loads(job["media"]) if job["media"] else None
+        job["steps"] = self._all(
+            "SELECT name, slot, state, cached, progress, left_s, started_at, ended_at, engine_s, options FROM step "
+            "WHERE job_id = ? ORDER BY position",
+            (job_id,),
+        )
+        for step in job["steps"]:
+            step["options"] = json.loads(step["options"])
+        job["outputs"] = self._all(
+            "SELECT target AS path, sha256, at FROM publication WHERE job_id = ? AND state = 'done' ORDER BY id", (job_id,)
+        )
+        job["events"] = self._all("SELECT at, level, code, text FROM event WHERE job_id = ? ORDER BY id", (job_id,))
+        return job
+
+    def attempt(self, job_id: int) -> int:
+        """The number of the newest attempt of a job. Raises ReframeError if there is no such job."""
+        found = self._all("SELECT attempt FROM job WHERE id = ?", (job_id,))
+        if not found:
+            raise ReframeError(f"There is no job {job_id}.", "See `reframe jobs`.")
+        return int(found[0]["attempt"])
+
+    def about_path(self, path: bytes) -> Row:
+        """What is known of a file by its path: the jobs that took it, and why it is not running."""
+        jobs = self._all(
+            "SELECT DISTINCT job.id FROM job JOIN arrival ON arrival.id = arrival_id WHERE path = ? OR place = ? ORDER BY job.id",
+            (path, path),
+        )
+        waiting = self._all("SELECT inbox, code, reason, since FROM sighting WHERE path = ?", (path,))
+        return {"jobs": [row["id"] for row in jobs], "waiting": waiting[0] if waiting else None}
+
+    def sightings(self, limit: int = -1) -> list[Row]:
+        """Files that are seen and not running, and why; those of the same inbox together."""
+        return self._all(
+            "SELECT inbox, path, display AS name, code, reason, since FROM sighting ORDER BY inbox, display LIMIT ?", (limit,)
+        )
+
+    def folders(self) -> list[Row]:
+        """The inboxes as the daemon last saw them."""
+        return self._all(
+            "SELECT folder.inbox, path, mode, trouble, "
+            "(SELECT COUNT(*) FROM sighting WHERE sighting.inbox = folder.inbox) AS waiting FROM folder ORDER BY inbox"
+        )
+
+    def additions(self) -> int:
+        """How many files were added by hand and not taken yet."""
+        return int(self._all("SELECT COUNT(*) AS n FROM addition")[0]["n"])
+
+    def command(self, identity: str) -> Row | None:
+        """The outcome of a command, once it was applied: ok, and outcome with message and jobs."""
+        found = self._all("SELECT ok, outcome FROM command WHERE id = ?", (identity,))
+        return {"ok": bool(found[0]["ok"]), **json.loads(found[0]["outcome"])} if found else None
+
+    def version(self) -> int:
+        """A number that changes whenever anything in the ledger does."""
+        return int(self._all("PRAGMA data_version")[0]["data_version"])
+
+    def _all(self, sql: str, values: Iterable[Any] = ()) -> list[Row]:
+        try:
+            return [dict(row) for row in self._database.execute(sql, tuple(values))]
+        except sqlite3.Error as error:
+            raise _unreadable(self._path, error) from None
+
+
+def _where(which: Filter) -> tuple[str, tuple[Any, ...]]:
+    clauses, values = [], []
+    if which.states:
+        clauses.append(f"job.state IN ({','.join('?' * len(which.states))})")
+        values += which.states
+    if which.recipe:
+        clauses.append("job.recipe = ?")
+        values.append(which.recipe)
+    if which.text:
+        clauses.append("arrival.display LIKE ? ESCAPE '\\'")
+        values.append("%" + which.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
+    return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        raise ReframeError(
+            f"There is no ledger in {path.parent} yet: the daemon has not run here.",
+            "Start it with `reframe run`, or as a service (see the README).",
+        )
+    try:
+        database = _connect(path, "mode=ro")
+    except sqlite3.OperationalError as error:
+        # Without -wal and -shm (the daemon is down) and without permission to make them, nobody writes: read as it is.
+        if _has_wal(path):
+            raise _unreadable(path, error) from None
+        database = _connect(path, "immutable=1")
+    return database
+
+
+def _connect(path: Path, how: str) -> sqlite3.Connection:
+    uri = "file:" + urllib.parse.quote(os.fsencode(path)) + "?" + how
+    database = sqlite3.connect(uri, uri=True, timeout=5)
+    database.row_factory = sqlite3.Row
+    database.execute("SELECT 1 FROM job LIMIT 1")
+    return database
+
+
+def _has_wal(path: Path) -> bool:
+    wal = path.with_name(path.name + "-wal")
+    return wal.exists() and wal.stat().st_size > 0
+
+
+def _unreadable(path: Path, error: Exception) -> ReframeError:
+    return ReframeError(
+        f"The ledger {path} cannot be read: {error}.",
+        "If the daemon is not running, start it once: it mends what a crash left open. If it is: may you read that folder?",
+    )

@@ -1,0 +1,281 @@
+"""YAML read safely and checked against msgspec types, with every fault at its line and column.
+
+No tags, no merge keys, bounded size, depth and aliases: a configuration file is data that anybody may have sent.
+"""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any, TypeVar
+
+import msgspec
+import yaml
+
+from reframed.errors import ConfigError, Fault
+from reframed.text import did_you_mean, listing, parse_duration, parse_size, safe
+
+MAX_BYTES = 1_000_000
+MAX_DEPTH = 30
+MAX_ALIASES = 50
+MAX_NODES = 20_000
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_CORE_TAGS = "tag:yaml.org,2002:"
+T = TypeVar("T")
+
+
+class Source:
+    """One YAML file being read: its name for messages and the faults found so far."""
+
+    def __init__(self, file: str) -> None:
+        self.file = file
+        self.faults: list[Fault] = []
+        self.visited = 0
+
+    def fault(self, node: yaml.Node | None, message: str) -> None:
+        """Note that `message` holds at `node` (None: the whole file)."""
+        line, column = (node.start_mark.line + 1, node.start_mark.column + 1) if node else (0, 0)
+        self.faults.append(Fault(self.file, line, column, message))
+
+    def raise_faults(self) -> None:
+        """Raise ConfigError if any fault was noted."""
+        if self.faults:
+            raise ConfigError(self.faults)
+
+
+def read(path: Path) -> tuple[yaml.Node | None, Source]:
+    """The root node of the YAML file at `path` (None: empty file) and its Source. Raises ConfigError."""
+    source = Source(safe(str(path)))
+    try:
+        with path.open("rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        source.fault(None, f"cannot be read: {error.strerror}")
+        source.raise_faults()
+    return parse(data, source), source
+
+
+def parse(data: bytes, source: Source) -> yaml.Node | None:
+    """The root node of YAML `data`. Raises ConfigError on a syntax error or a document past the bounds."""
+    if len(data) > MAX_BYTES:
+        source.fault(None, f"is larger than {MAX_BYTES // 1000} kB, far more than a configuration needs")
+        source.raise_faults()
+    try:
+        text = data.decode("utf-8-sig")
+        _check_bounds(text, source)
+        source.raise_faults()
+        node: yaml.Node | None = yaml.compose(text, Loader=_Loader)
+    except UnicodeDecodeError as error:
+        line = data[: error.start].count(b"\n") + 1
+        raise ConfigError([Fault(source.file, line, 1, "is not UTF-8 text: save the file as UTF-8")]) from None
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = (mark.line + 1, mark.column + 1) if mark else (0, 0)
+        raise ConfigError([Fault(source.file, *place, f"not valid YAML: {error.problem}")]) from None
+    except yaml.YAMLError as error:
+        raise ConfigError([Fault(source.file, 0, 0, f"not valid YAML: {safe(str(error))}")]) from None
+    return node
+
+
+def _check_bounds(text: str, source: Source) -> None:
+    depth = aliases = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        elif isinstance(event, yaml.AliasEvent):
+            aliases += 1
+        if depth > MAX_DEPTH or aliases > MAX_ALIASES:
+            what = f"nests deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"uses over {MAX_ALIASES} aliases"
+            mark = event.start_mark
+            source.faults.append(Fault(source.file, mark.line + 1, mark.column + 1, what))
+            return
+
+
+def convert(node: yaml.Node | None, type_: type[T], source: Source) -> T | None:
+    """`node` as an instance of the msgspec Struct `type_`; faults go to `source`, and then the result is None.
+
+    An empty document counts as an empty mapping. Every fault in the document is noted, not just the first.
+    """
+    before = len(source.faults)
+    info = msgspec.inspect.type_info(type_)
+    assert isinstance(info, msgspec.inspect.StructType)
+    if node is None or (isinstance(node, yaml.ScalarNode) and node.tag == _CORE_TAGS + "null"):
+        node = yaml.MappingNode(_CORE_TAGS + "map", [])
+    value = _struct(node, info, "", source)
+    return value if len(source.faults) == before else None
+
+
+def mapping(node: yaml.Node, where: str, source: Source) -> dict[str, tuple[yaml.Node, yaml.Node]]:
+    """The entries of a mapping node by key, as (key node, value node); notes bad and doubled keys."""
+    if not isinstance(node, yaml.MappingNode):
+        source.fault(node, f"{where or 'the file'} must be a mapping of names to values, not {_kind(node)}")
+        return {}
+    entries: dict[str, tuple[yaml.Node, yaml.Node]] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            source.fault(key, "a key must be a plain word")
+        elif key.value == "<<":
+            source.fault(key, "merge keys (<<) are not supported: write the values out")
+        elif key.value in entries:
+            source.fault(key, f'"{safe(key.value)}" is given twice')
+        else:
+            entries[key.value] = (key, value)
+    return entries
+
+
+def _struct(node: yaml.Node, info: msgspec.inspect.StructType, where: str, source: Source) -> Any:
+    if not _enter(node, source):
+        return None
+    entries = mapping(node, where, source)
+    if not isinstance(node, yaml.MappingNode):
+        return None
+    fields = {field.encode_name: field for field in info.fields}
+    values: dict[str, Any] = {}
+    for name, (key, value) in entries.items():
+        if name not in fields:
+            hint = did_you_mean(name, fields) or f"; known: {listing(sorted(fields))}"
+            source.fault(key, f'unknown option "{safe(name)}"{" in " + where if where else ""}{hint}')
+        else:
+            values[fields[name].name] = _value(value, fields[name].type, name, source)
+    for name, field in fields.items():
+        if field.required and name not in entries:
+            source.fault(node, f'"{name}" is missing{" in " + where if where else ""}')
+    if source.faults:
+        return None
+    return info.cls(**values)
+
+
+def _enter(node: yaml.Node, source: Source) -> bool:
+    """Count one more node (aliases count each time) and refuse foreign tags."""
+    source.visited += 1
+    if source.visited == MAX_NODES:
+        source.fault(node, f"unfolds to over {MAX_NODES} values")
+    if source.visited >= MAX_NODES:
+        return False
+    if not node.tag.startswith(_CORE_TAGS):
+        source.fault(node, f'the tag "{safe(node.tag)}" is not allowed: write a plain value')
+        return False
+    return True
+
+
+def _value(node: yaml.Node, type_: msgspec.inspect.Type, where: str, source: Source) -> Any:
+    if not _enter(node, source):
+        return None
+    unit = None
+    while isinstance(type_, msgspec.inspect.Metadata):
+        unit = (type_.extra or {}).get("unit", unit)
+        type_ = type_.type
+    if isinstance(type_, msgspec.inspect.StructType):
+        return _struct(node, type_, where, source)
+    if isinstance(type_, msgspec.inspect.ListType):
+        return _list(node, type_, where, source)
+    if isinstance(type_, msgspec.inspect.DictType):
+        entries = mapping(node, where, source)
+        return {name: _value(value, type_.value_type, name, source) for name, (_, value) in entries.items()}
+    if isinstance(type_, msgspec.inspect.UnionType):
+        return _union(node, type_, where, source)
+    return _scalar(node, type_, unit, where, source)
+
+
+def _list(node: yaml.Node, type_: msgspec.inspect.ListType, where: str, source: Source) -> Any:
+    if not isinstance(node, yaml.SequenceNode):
+        source.fault(node, f'"{where}" must be a list, not {_kind(node)}')
+        return None
+    return [_value(item, type_.item_type, f"{where}[{index}]", source) for index, item in enumerate(node.value)]
+
+
+def _union(node: yaml.Node, type_: msgspec.inspect.UnionType, where: str, source: Source) -> Any:
+    """The first member that takes the node; text is tried last, for it takes every scalar."""
+    members = sorted(type_.types, key=lambda member: isinstance(_bare(member), msgspec.inspect.StrType))
+    for member in members:
+        trial = Source(source.file)
+        trial.visited = source.visited
+        value = _value(node, member, where, trial)
+        source.visited = trial.visited
+        if not trial.faults:
+            return value
+    wanted = listing((_describe(member) for member in type_.types), "or")
+    source.fault(node, f'"{where}" must be {wanted}, not {_kind(node)}')
+    return None
+
+
+def _bare(type_: msgspec.inspect.Type) -> msgspec.inspect.Type:
+    while isinstance(type_, msgspec.inspect.Metadata):
+        type_ = type_.type
+    return type_
+
+
+def _scalar(node: yaml.Node, type_: msgspec.inspect.Type, unit: str | None, where: str, source: Source) -> Any:
+    wanted = _describe(type_, unit)
+    if not isinstance(node, yaml.ScalarNode):
+        source.fault(node, f'"{where}" must be {wanted}, not {_kind(node)}')
+        return None
+    try:
+        return _read_scalar(node, type_, unit)
+    except ValueError:
+        choices = type_.values if isinstance(type_, msgspec.inspect.LiteralType) else ()
+        hint = did_you_mean(node.value, [str(choice) for choice in choices])
+        source.fault(node, f'"{where}" must be {wanted}, not {_kind(node)}{hint}')
+        return None
+
+
+def _read_scalar(node: yaml.ScalarNode, type_: msgspec.inspect.Type, unit: str | None) -> Any:
+    tag, text = node.tag.removeprefix(_CORE_TAGS), node.value
+    match type_:
+        case msgspec.inspect.NoneType() if tag == "null":
+            return None
+        case msgspec.inspect.BoolType() if tag == "bool":
+            return text.lower() in {"true", "yes", "on"}
+        case msgspec.inspect.StrType() if tag != "null":
+            return text  # "no" stays the language code that was written, not the YAML 1.1 boolean
+        case msgspec.inspect.IntType() | msgspec.inspect.FloatType() if tag not in {"bool", "null"}:
+            return _number(text, type_, unit)
+        case msgspec.inspect.LiteralType() if text in type_.values:
+            return text
+    raise ValueError(text)
+
+
+def _number(text: str, type_: msgspec.inspect.IntType | msgspec.inspect.FloatType, unit: str | None) -> float:
+    readers = {"duration": parse_duration, "size": parse_size}
+    plain = int if isinstance(type_, msgspec.inspect.IntType) else float
+    number = readers[unit](text) if unit else plain(text)
+    if not math.isfinite(number):
+        raise ValueError(text)
+    if (type_.ge is not None and number < type_.ge) or (type_.le is not None and number > type_.le):
+        raise ValueError(text)
+    return number
+
+
+def _kind(node: yaml.Node) -> str:
+    if isinstance(node, yaml.MappingNode):
+        return "a mapping"
+    if isinstance(node, yaml.SequenceNode):
+        return "a list"
+    return f'"{safe(node.value)[:60]}"' if node.value else "nothing"
+
+
+def _describe(type_: msgspec.inspect.Type, unit: str | None = None) -> str:
+    while isinstance(type_, msgspec.inspect.Metadata):
+        unit = (type_.extra or {}).get("unit", unit)
+        type_ = type_.type
+    match type_:
+        case msgspec.inspect.LiteralType():
+            return listing((str(value) for value in type_.values), "or")
+        case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
+            return _describe_number(type_, unit)
+    names = {"BoolType": "true or false", "StrType": "text", "NoneType": "null", "ListType": "a list"}
+    return names.get(type(type_).__name__, "a mapping")
+
+
+def _describe_number(type_: msgspec.inspect.IntType | msgspec.inspect.FloatType, unit: str | None) -> str:
+    if unit == "duration":
+        return 'a duration like "90s" or "2h"'
+    if unit == "size":
+        return 'a size like "500MB" or "20GB"'
+    name = "a whole number" if isinstance(type_, msgspec.inspect.IntType) else "a number"
+    if type_.ge is not None and type_.le is not None:
+        return f"{name} from {type_.ge} to {type_.le}"
+    return f"{name} of at least {type_.ge}" if type_.ge is not None else name
