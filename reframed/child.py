@@ -110,7 +110,8 @@ class Child:
                 raise ChildDied(self.kill())
             self._buffer += data
         line, _, self._buffer = self._buffer.partition(b"\n")
-        return decode_message(line)
+        message: Message = decode_message(line)
+        return message
 
     def kill(self) -> int:
         """Kill the whole group, now; its exit status."""

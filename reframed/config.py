@@ -34,7 +34,9 @@ class Inbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
             "which then stays where it is. Default: `outbox/NAME` for `inbox/NAME`, else `NAME-outbox`."
         ),
     ] = ""
-    ignore: Annotated[list[str], Meta(description="More name patterns to ignore, like `*.sample.mkv` or `Extras/`.")] = []
+    ignore: Annotated[
+        list[str], Meta(description="More name patterns to ignore, like `*.sample.mkv` or `Extras/`.")
+    ] = []
     settle: Annotated[
         Duration | None,
         Meta(description="How long a file must be still before it is taken; default 2s, on network folders 10s."),
@@ -76,7 +78,9 @@ class Slots(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Where models are and when they leave memory."""
 
-    folder: Annotated[str, Meta(description="Where fetched models are kept; default: models/ in the state folder.")] = ""
+    folder: Annotated[str, Meta(description="Where fetched models are kept; default: models/ in the state folder.")] = (
+        ""
+    )
     whisper: Annotated[
         str, Meta(description="Whisper model for `model: auto`: a name like small, a folder, or auto (best installed).")
     ] = "auto"
@@ -257,7 +261,9 @@ def _check(file: ConfigFile) -> None:
 def _check_outbox(file: ConfigFile, index: int, inbox: Inbox) -> None:
     if inbox.outbox == BESIDE:
         if inbox.after == "trash":
-            file.fault("`outbox: beside` leaves the source alone: `after: trash` contradicts it", "inboxes", index, "after")
+            file.fault(
+                "`outbox: beside` leaves the source alone: `after: trash` contradicts it", "inboxes", index, "after"
+            )
         return
     for other, watched in enumerate(file.config.inboxes):
         if is_inside(inbox.outbox, watched.path) and (watched.recursive or _same(inbox.outbox, watched.path)):
@@ -269,7 +275,9 @@ def _check_outbox(file: ConfigFile, index: int, inbox: Inbox) -> None:
                 *("inboxes", index, "outbox"),
             )
     if is_inside(file.config.state, inbox.path):
-        file.fault("the state folder lies inside this inbox: choose another place for one of them", "inboxes", index, "path")
+        file.fault(
+            "the state folder lies inside this inbox: choose another place for one of them", "inboxes", index, "path"
+        )
 
 
 def _check_pair(file: ConfigFile, index: int, other: int) -> None:

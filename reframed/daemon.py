@@ -29,7 +29,7 @@ from reframed.paths import LOGS, QUEUE, WORK, config_file
 from reframed.queue import Queues
 from reframed.recipe import Recipes
 from reframed.sdnotify import notify, watchdog_interval_s
-from reframed.slots import Hooks, Slots
+from reframed.slots import Hooks, Slots, slot_counts
 from reframed.store import jobs, publications
 from reframed.store.ledger import Ledger, refuse_network
 from reframed.text import listing, safe
@@ -225,17 +225,6 @@ class Daemon:
         self._housekeeping.wake()
         self._about(reloaded_at=time.time())
         log.info("the configuration was read again: %d inboxes, %d recipes", len(settings.inboxes), len(recipes))
-
-
-def slot_counts(settings: Config) -> dict[str, int]:
-    """Slots by kind; `gpu: auto` is 1 if this machine has an NVIDIA GPU."""
-    gpu = settings.slots.gpu
-    return {"cpu": settings.slots.cpu, "gpu": int(has_gpu()) if gpu == "auto" else gpu}
-
-
-def has_gpu() -> bool:
-    """Whether the NVIDIA driver is there, without loading it."""
-    return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia/version").exists()
 
 
 def make_folders(settings: Config, *, inboxes: bool) -> None:

@@ -31,11 +31,17 @@ def dispose(ledger: Ledger, arrival_id: int) -> None:
     if folder is None or not case.root:
         return
     try:
-        _move(ledger, case, os.path.join(case.root, folder, case.subfolder) if case.subfolder else os.path.join(case.root, folder))
+        _move(
+            ledger,
+            case,
+            os.path.join(case.root, folder, case.subfolder) if case.subfolder else os.path.join(case.root, folder),
+        )
     except FileNotFoundError:
         ledger.run(lambda: publications.gone(arrival_id))
     except OSError as error:
-        trouble = f"The source could not be moved: {error.strerror or error}. It stays where it is and is not taken again."
+        trouble = (
+            f"The source could not be moved: {error.strerror or error}. It stays where it is and is not taken again."
+        )
         log.warning("%s: %s", safe(case.place), trouble)
         ledger.run(lambda: publications.stuck(arrival_id, trouble))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import ctypes.util
 import errno
@@ -105,7 +106,7 @@ def write_atomic(path: Path, data: bytes, mode: int = 0o644) -> None:
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
-    fsync_folder(path.parent)
+    fsync_folder(str(path.parent))
 
 
 def rename_exclusive(source: bytes, target: bytes) -> None:
@@ -206,7 +207,5 @@ def hash_file(path: str | bytes) -> str:
 
 def remove_if_there(path: str | bytes) -> None:
     """Remove one of our own temporary files, if it is there."""
-    try:
+    with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-    except FileNotFoundError:
-        pass

@@ -101,7 +101,7 @@ class Housekeeping:
                 self._wake.clear()
         except Stopped:
             pass
-        except BaseException as error:  # noqa: BLE001 - the edge of the thread: the daemon ends on it
+        except BaseException as error:
             log.exception("housekeeping stopped")
             self.failed = error
 
@@ -194,7 +194,9 @@ class Housekeeping:
             hint = did_you_mean(recipe, self.recipes)
             raise ReframeError(f'There is no recipe "{safe(recipe)}"{hint}.', f"There are: {known}.")
         if not os.path.isabs(path) or not os.path.isfile(path) or os.path.islink(path):
-            raise ReframeError(f"{safe(path)} is not a file that the daemon can see.", "Give the file itself, not a link.")
+            raise ReframeError(
+                f"{safe(path)} is not a file that the daemon can see.", "Give the file itself, not a link."
+            )
         arrivals.add(path, recipe, command.author_uid, now)
         return {"message": f"Added {safe(path)} for {recipe}.", "jobs": []}
 
@@ -207,14 +209,15 @@ class Housekeeping:
                 raise ReframeError(f"There is no job {job_id}.", "See `reframe jobs`.")
             if owner != command.author_uid and not self._is_operator(command.author_uid):
                 raise ReframeError(
-                    f"Job {job_id} belongs to somebody else.", "The daemon's user, root and `operators:` may command all."
+                    f"Job {job_id} belongs to somebody else.",
+                    "The daemon's user, root and `operators:` may command all.",
                 )
         return ids
 
     def _is_operator(self, uid: int) -> bool:
         import pwd
 
-        names = {name for name in self.config.operators}
+        names = set(self.config.operators)
         try:
             named = pwd.getpwuid(uid).pw_name in names
         except KeyError:

@@ -75,7 +75,13 @@ class Intake:
     """Looks, waits, takes. One thread; `hint`, `reload` and `stop` may be called from others."""
 
     def __init__(
-        self, ledger: Ledger, prober: Prober, watcher: Watcher, config: Config, recipes: Recipes, jobs_added: Callable[[], None]
+        self,
+        ledger: Ledger,
+        prober: Prober,
+        watcher: Watcher,
+        config: Config,
+        recipes: Recipes,
+        jobs_added: Callable[[], None],
     ) -> None:
         self._ledger = ledger
         self._watcher = watcher
@@ -129,7 +135,7 @@ class Intake:
                     self._look_soon()
         except Stopped:
             pass
-        except BaseException as error:  # noqa: BLE001 - the edge of the thread: the daemon ends on it
+        except BaseException as error:
             log.exception("the intake stopped")
             self.failed = error
 
@@ -364,7 +370,9 @@ class Intake:
             self._ledger.run(partial(arrivals.replace_folders, rows))
 
 
-def _record(arrival: Arrival, plans: list[JobPlan], verdict: Verdict | None, now: float, *, added: bool) -> arrivals.Taken:
+def _record(
+    arrival: Arrival, plans: list[JobPlan], verdict: Verdict | None, now: float, *, added: bool
+) -> arrivals.Taken:
     if added:
         arrivals.drop_addition(arrival.path)
     return arrivals.record(arrival, plans, verdict, now)
@@ -386,4 +394,3 @@ def plan(recipe: Recipe) -> JobPlan:
         for name, step in recipe.steps
     )
     return JobPlan(recipe.name, recipe.revision, steps)
-

@@ -48,13 +48,22 @@ def _publish_all(ledger: Ledger, cache: Cache, delivery: Delivery, folder: bytes
     todo = [output for output in delivery.outputs if (output.suffix, output.sha256) not in there]
     number = _free_number(folder, delivery.path, todo)
     for index, output in enumerate(todo):
-        while not _publish_one(ledger, cache, delivery.job, output, folder, _name(delivery.path, output.suffix, number), index, clock):
+        while not _publish_one(
+            ledger, cache, delivery.job, output, folder, _name(delivery.path, output.suffix, number), index, clock
+        ):
             number += 1
     fsync_folder(folder)
 
 
 def _publish_one(
-    ledger: Ledger, cache: Cache, job: int, output: Output, folder: bytes, name: bytes, index: int, clock: Callable[[], float]
+    ledger: Ledger,
+    cache: Cache,
+    job: int,
+    output: Output,
+    folder: bytes,
+    name: bytes,
+    index: int,
+    clock: Callable[[], float],
 ) -> bool:
     """Publish one file as `name`; False if that name is taken."""
     target = os.path.join(folder, name)
@@ -142,4 +151,6 @@ def explain(error: OSError, folder: bytes) -> StepFailed:
             f"The daemon may not write into {where}: {error.strerror}.",
             "Give the daemon's user permission to write there, then retry.",
         )
-    return StepFailed("outbox_error", f"Writing into {where} failed: {error.strerror or error}.", "Check the disk.", retry=True)
+    return StepFailed(
+        "outbox_error", f"Writing into {where} failed: {error.strerror or error}.", "Check the disk.", retry=True
+    )

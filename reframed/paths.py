@@ -42,7 +42,9 @@ def config_file(explicit: Path | None = None) -> Path | None:
     named = explicit or (Path(os.environ["REFRAME_CONFIG"]) if os.environ.get("REFRAME_CONFIG") else None)
     if named is not None:
         if not named.is_file():
-            raise ConfigError([Fault(str(named), 0, 0, "is not there")], "Name an existing file, or run `reframe init`.")
+            raise ConfigError(
+                [Fault(str(named), 0, 0, "is not there")], "Name an existing file, or run `reframe init`."
+            )
         return named
     return next((path for path in (user_config(), Path("/etc/reframe/reframe.yaml")) if path.is_file()), None)
 

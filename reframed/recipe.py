@@ -22,8 +22,8 @@ from reframed.text import did_you_mean, listing, safe
 class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files a recipe is for."""
 
-    kinds: Annotated[list[Literal["video", "audio"]], Meta(description="Kinds of media it takes.")] = (
-        msgspec.field(default_factory=lambda: ["video", "audio"])
+    kinds: Annotated[list[Literal["video", "audio"]], Meta(description="Kinds of media it takes.")] = msgspec.field(
+        default_factory=lambda: ["video", "audio"]
     )
     extensions: Annotated[list[str], Meta(description="Only these extensions, like [mp4, mkv]; empty: all.")] = []
 
@@ -168,7 +168,9 @@ def _check_needs(item: yaml.Node, name: str, kind: type[Step], have: dict[str, s
     for need in kind.needs:
         if need not in have:
             makers = [other for other in steps.names() if need in steps.step_class(other).makes]
-            source.fault(item, f'"{name}" needs a {need}, which no earlier step makes: put {listing(makers, "or")} before it')
+            source.fault(
+                item, f'"{name}" needs a {need}, which no earlier step makes: put {listing(makers, "or")} before it'
+            )
 
 
 def _revision(listed: list[RecipeStep]) -> str:

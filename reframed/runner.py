@@ -79,7 +79,7 @@ def main() -> None:
 
 
 def _die_with_parent() -> None:
-    signal.signal(signal.SIGTERM, lambda number, frame: _end_group(number, frame))
+    signal.signal(signal.SIGTERM, _end_group)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the daemon
     parent = os.getppid()
     if sys.platform == "linux":
@@ -113,7 +113,9 @@ def probe(request: ProbeRequest) -> Message:
     except StepFailed as error:
         return _failed(error)
     except OSError as error:
-        return Failed(code="unreadable", message=f"It cannot be read: {error.strerror or error}.", hint="Check the disk.")
+        return Failed(
+            code="unreadable", message=f"It cannot be read: {error.strerror or error}.", hint="Check the disk."
+        )
 
 
 def run(request: RunRequest, channel: Channel) -> Message:
@@ -126,6 +128,11 @@ def run(request: RunRequest, channel: Channel) -> Message:
     source = unpack_path(request.source)
     log.line(f"--- {request.step} ({request.label}) of {shlex.quote(source)}")
     throttle = _Throttle(channel)
+
+    def note(code: str, text: str) -> None:
+        log.line(text)
+        channel.send(Note(code, text))
+
     try:
         import msgspec
 
@@ -138,7 +145,7 @@ def run(request: RunRequest, channel: Channel) -> Message:
             settings=request.settings,
             label=request.label,
             progress=throttle.progress,
-            note=lambda code, text: (log.line(text), channel.send(Note(code, text)))[1],
+            note=note,
             log=log.line,
         )
         step.run(work)
@@ -149,7 +156,9 @@ def run(request: RunRequest, channel: Channel) -> Message:
         return _failed(error, log.tail())
     except OSError as error:
         if error.errno == 28:
-            return Failed(code="no_space", message="There is no space left to work in.", hint="Free some space.", retry=True)
+            return Failed(
+                code="no_space", message="There is no space left to work in.", hint="Free some space.", retry=True
+            )
         return _unexpected(error)
     except Exception as error:  # noqa: BLE001 - the edge of the process: reported to the daemon
         return _unexpected(error)

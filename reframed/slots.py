@@ -134,16 +134,13 @@ class Slots:
         try:
             following = self._run_step(kind, claimed)
         except _Blocked as blocked:
-            self._ledger.run(lambda: jobs.block(claimed.job, blocked.verdict, time.time()))
-            log.warning("waits: %s", blocked, extra=marks)
+            self._block(claimed, blocked.verdict)
         except _SourceGone as gone:
             self._source_gone(claimed, str(gone))
         except ChildDied as died:
             self._crashed(claimed, died)
         except RunnerBroken as broken:
-            verdict = Verdict("runner_broken", broken.message, broken.hint)
-            self._ledger.run(lambda: jobs.block(claimed.job, verdict, time.time()))
-            log.error("waits: %s %s", broken.message, broken.hint, extra=marks)
+            self._block(claimed, Verdict("runner_broken", broken.message, broken.hint))
         except StepFailed as failed:
             self._failed(claimed.job, claimed.arrival, failed)
         except Stopped:
@@ -151,12 +148,18 @@ class Slots:
         except Exception as error:
             log.exception("%s ended in an error of the daemon itself", claimed.name, extra=marks)
             message = f"An unexpected error in the daemon: {type(error).__name__}: {error}"
-            self._failed(claimed.job, claimed.arrival, StepFailed("unexpected", message, "Please report it.", retry=True))
+            self._failed(
+                claimed.job, claimed.arrival, StepFailed("unexpected", message, "Please report it.", retry=True)
+            )
         else:
             log.info("%s of %s took %.2f s", claimed.name, claimed.display, time.monotonic() - started, extra=marks)
             if following is None:
                 self.publish(claimed.job, claimed.arrival)
         self._hooks.steps_due()
+
+    def _block(self, claimed: Claimed, verdict: Verdict) -> None:
+        self._ledger.run(lambda: jobs.block(claimed.job, verdict, time.time()))
+        log.warning("waits: %s %s", verdict.message, verdict.hint, extra={"job": claimed.job})
 
     def _run_step(self, kind: str, claimed: Claimed) -> int | None:
         """Run or find the step's result; the id of the next step."""
@@ -211,9 +214,7 @@ class Slots:
             options=msgspec.to_builtins(step),
             source=pack_path(source),
             media=media,
-            inputs=[
-                Input(path=str(self.cache.place(key) / item.file), artifact=item) for key, item in claimed.inputs
-            ],
+            inputs=[Input(path=str(self.cache.place(key) / item.file), artifact=item) for key, item in claimed.inputs],
             folder=str(folder),
             log=str(log_path),
             label=f"job {claimed.job}, step {claimed.step}, attempt {claimed.attempt}",
@@ -327,7 +328,10 @@ class Slots:
             published = publish(self._ledger, self.cache, job_id, time.time)
         except OutboxAway as away:
             failure = StepFailed(
-                "outbox_away", f"The outbox {safe(str(away))} is not there.", "Is its disk mounted? Else create it.", retry=True
+                "outbox_away",
+                f"The outbox {safe(str(away))} is not there.",
+                "Is its disk mounted? Else create it.",
+                retry=True,
             )
             self._failed(job_id, arrival_id, failure)
         except StepFailed as failed:
@@ -433,3 +437,13 @@ def _decode(claimed: Claimed) -> Step:
             "Drop the file again, or `reframe add` it: it is then planned anew.",
         ) from None
 
+
+def slot_counts(settings: Config) -> dict[str, int]:
+    """Slots by kind; `gpu: auto` is 1 if this machine has an NVIDIA GPU."""
+    gpu = settings.slots.gpu
+    return {"cpu": settings.slots.cpu, "gpu": int(has_gpu()) if gpu == "auto" else gpu}
+
+
+def has_gpu() -> bool:
+    """Whether the NVIDIA driver is there, without loading it."""
+    return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia/version").exists()

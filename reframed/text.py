@@ -20,8 +20,8 @@ _SIZE = re.compile(r"(\d+(?:\.\d+)?)\s*([kmgt]?)(i?)b?", re.IGNORECASE)
 def safe(name: str | bytes) -> str:
     """`name` with everything that could move a cursor, reorder text or end a line shown as an escape.
 
-    Bytes that are no UTF-8 (or the surrogates Python makes of them) appear as \\xNN. Markup stays as it is: callers that
-    feed a markup parser must pass a Text object, never a string.
+    Bytes that are no UTF-8 (or the surrogates Python makes of them) appear as \\xNN. Markup stays as it is: whoever feeds
+    a markup parser must pass a Text object, never a string.
     """
     text = os.fsdecode(name) if isinstance(name, bytes) else name
     return text if text.isascii() and text.isprintable() else "".join(_safe_char(char) for char in text)
@@ -85,7 +85,7 @@ def parse_duration(text: str) -> float:
 
 
 def parse_size(text: str) -> int:
-    """Bytes in `text`: a plain number, or one with kB, MB, GB, TB (decimal) or KiB, MiB, GiB, TiB. Raises ValueError."""
+    """Bytes in `text`: a number, or one with kB, MB, GB, TB (decimal) or KiB, MiB, GiB, TiB. Raises ValueError."""
     match = _SIZE.fullmatch(text.strip())
     if match is None:
         raise ValueError(f"{text!r} is not a size")

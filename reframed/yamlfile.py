@@ -89,7 +89,7 @@ def _check_bounds(text: str, source: Source) -> None:
             aliases += 1
         if depth > MAX_DEPTH or aliases > MAX_ALIASES:
             what = f"nests deeper than {MAX_DEPTH} levels" if depth > MAX_DEPTH else f"uses over {MAX_ALIASES} aliases"
-            mark = event.start_mark
+            mark: Any = event.start_mark
             source.faults.append(Fault(source.file, mark.line + 1, mark.column + 1, what))
             return
 
@@ -197,7 +197,7 @@ def _union(node: yaml.Node, type_: msgspec.inspect.UnionType, where: str, source
         source.visited = trial.visited
         if not trial.faults:
             return value
-    wanted = listing((_describe(member) for member in type_.types), "or")
+    wanted = listing((describe_type(member) for member in type_.types), "or")
     source.fault(node, f'"{where}" must be {wanted}, not {_kind(node)}')
     return None
 
@@ -209,7 +209,7 @@ def _bare(type_: msgspec.inspect.Type) -> msgspec.inspect.Type:
 
 
 def _scalar(node: yaml.Node, type_: msgspec.inspect.Type, unit: str | None, where: str, source: Source) -> Any:
-    wanted = _describe(type_, unit)
+    wanted = describe_type(type_, unit)
     if not isinstance(node, yaml.ScalarNode):
         source.fault(node, f'"{where}" must be {wanted}, not {_kind(node)}')
         return None
@@ -257,7 +257,8 @@ def _kind(node: yaml.Node) -> str:
     return f'"{safe(node.value)[:60]}"' if node.value else "nothing"
 
 
-def _describe(type_: msgspec.inspect.Type, unit: str | None = None) -> str:
+def describe_type(type_: msgspec.inspect.Type, unit: str | None = None) -> str:
+    """What a value of `type_` looks like, for a person."""
     while isinstance(type_, msgspec.inspect.Metadata):
         unit = (type_.extra or {}).get("unit", unit)
         type_ = type_.type
@@ -266,7 +267,11 @@ def _describe(type_: msgspec.inspect.Type, unit: str | None = None) -> str:
             return listing((str(value) for value in type_.values), "or")
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType():
             return _describe_number(type_, unit)
-    names = {"BoolType": "true or false", "StrType": "text", "NoneType": "null", "ListType": "a list"}
+        case msgspec.inspect.UnionType():
+            return listing((describe_type(member) for member in type_.types), "or")
+        case msgspec.inspect.ListType():
+            return f"a list of {describe_type(type_.item_type)}"
+    names = {"BoolType": "true or false", "StrType": "text", "NoneType": "null"}
     return names.get(type(type_).__name__, "a mapping")
 
 

@@ -32,7 +32,9 @@ def _verb(verbs: Any, name: str, where: str, help_: str, *, json: bool = False) 
     parser: Parser = verbs.add_parser(name, help=help_, description=help_[0].upper() + help_[1:] + ".")
     parser.set_defaults(run=_late(where))
     # Also after the verb, where people put it; SUPPRESS keeps one given before it.
-    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the reframe.yaml to use")
+    parser.add_argument(
+        "--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="the reframe.yaml to use"
+    )
     if json:
         parser.add_argument("--json", action="store_true", help="print JSON")
     return parser

@@ -17,6 +17,7 @@ from reframed.text import duration, safe, shorten, size
 
 _FOLLOW_EVERY_S = 0.3
 _SHOWN = 8
+_COUNTED = ("failures", "crashes", "interruptions")
 _ENDED = ("done", "failed", "cancelled")
 
 
@@ -35,7 +36,15 @@ def _gather(state: Path) -> dict[str, Any]:
     daemon = lock.read(state) | {"running": lock.is_held(state)}
     about: dict[str, Any] = {"state_folder": str(state), "daemon": daemon}
     if not (state / paths.LEDGER).exists():
-        return about | {"jobs": {}, "running": [], "failed": [], "blocked": [], "inboxes": [], "waiting": [], "free_bytes": None}
+        return about | {
+            "jobs": {},
+            "running": [],
+            "failed": [],
+            "blocked": [],
+            "inboxes": [],
+            "waiting": [],
+            "free_bytes": None,
+        }
     reader = Reader(state)
     about["jobs"] = reader.counts()
     about["running"] = reader.jobs(Filter(states=("running", "publishing")), _SHOWN)
@@ -113,7 +122,8 @@ def jobs(options: argparse.Namespace) -> int:
         extra = f"  ({row['code']})" if row["code"] else ""
         extra = f"  ({row['step']} {row['progress']:.0%})" if row["state"] == "running" else extra
         age = duration(now - row["created_at"])
-        print(f"{row['id']:>6}  {row['state']:<10}  {safe(row['recipe']):<10}  {age:>8}  {shorten(row['name'], 60)}{extra}")
+        file = shorten(row["name"], 60) + extra
+        print(f"{row['id']:>6}  {row['state']:<10}  {safe(row['recipe']):<10}  {age:>8}  {file}")
     total = reader.total(which)
     if total > len(rows):
         print(f"{total - len(rows)} more: `--limit 0` shows all.")
@@ -165,11 +175,14 @@ def _show_lines(job: Row) -> list[str]:
     if media:
         lines.append(f"  media:    {media['container']}, {duration(media['duration_s'])}, {size(job['size_bytes'])}")
     lines.append(f"  source:   {safe(job['place'])}")
-    tries = f"{job['attempt']} attempts, {job['failures']} failures, {job['crashes']} crashes, {job['interruptions']} interruptions"
+    tries = f"attempt {job['attempt']}" + "".join(f", {job[what]} {what}" for what in _COUNTED if job[what])
     lines.append(f"  recipe:   {safe(job['recipe'])} ({tries})")
     lines += [f"  step:     {_step_line(step)}" for step in job["steps"]]
     lines += [f"  output:   {safe(output['path'])}" for output in job["outputs"]]
-    lines += [f"  {time.strftime('%m-%d %H:%M:%S', time.localtime(event['at']))}  {safe(event['text'])}" for event in job["events"]]
+    lines += [
+        f"  {time.strftime('%m-%d %H:%M:%S', time.localtime(event['at']))}  {safe(event['text'])}"
+        for event in job["events"]
+    ]
     return [*lines, f"  log:      {safe(job['log'])}"]
 
 
@@ -197,7 +210,9 @@ def log(options: argparse.Namespace) -> int:
         return EXIT_OK
     if not path.exists() and not options.follow:
         job = reader.job(options.job)
-        print(f"Job {options.job} has no log yet: it is {job['state']}. {safe(job['reason'])}".rstrip(), file=sys.stderr)
+        print(
+            f"Job {options.job} has no log yet: it is {job['state']}. {safe(job['reason'])}".rstrip(), file=sys.stderr
+        )
         return EXIT_FAILED
     _follow(reader, path, options.job, forever=options.follow)
     return EXIT_OK

@@ -20,8 +20,9 @@ def run(options: argparse.Namespace) -> int:
 
 def tui(options: argparse.Namespace) -> int:
     """Open the dashboard."""
-    from reframed.paths import state_folder
     from tui.app import run as run_app
+
+    from reframed.paths import state_folder
 
     run_app(state_folder(options.config))
     return EXIT_OK
@@ -42,7 +43,9 @@ def check(options: argparse.Namespace) -> int:
 
     report = check_all(options.config)
     if options.json:
-        _print_json({"ok": not report.faults, "file": report.file, "faults": [fault.__dict__ for fault in report.faults]})
+        _print_json(
+            {"ok": not report.faults, "file": report.file, "faults": [fault.__dict__ for fault in report.faults]}
+        )
     elif report.faults:
         print("\n".join(str(fault) for fault in report.faults))
         print(f"{len(report.faults)} fault{'s' if len(report.faults) > 1 else ''}.")
@@ -97,7 +100,11 @@ def models(options: argparse.Namespace) -> int:
         mark = "*" if model == chosen else " "
         print(f"{mark} {model.name:<16} {size(model.size_bytes):>8}  {model.origin}: {safe(str(model.path))}")
     missing = [name for name in whisper.KNOWN if name not in {model.name for model in installed}]
-    print("* is what `model: auto` takes now." if chosen else f"None chosen; `{whisper.to_fetch('auto')}` would be fetched.")
+    print(
+        "* is what `model: auto` takes now."
+        if chosen
+        else f"None chosen; `{whisper.to_fetch('auto')}` would be fetched."
+    )
     print("To fetch (`reframe models fetch NAME`):")
     for name in missing:
         print(f"  {name:<16} {size(whisper.KNOWN[name][1]):>8}")
@@ -150,5 +157,3 @@ def demo(options: argparse.Namespace) -> int:
 def _print_json(value: Any) -> None:
     json.dump(value, sys.stdout, indent=1, default=str)
     print()
-
-

@@ -94,4 +94,3 @@ class Prober:
 
 def _judged(code: str, message: str) -> Failed:
     return Failed(code=code, message=message, hint="The file may be damaged: check that it plays in a media player.")
-

@@ -126,15 +126,21 @@ class Scanner:
         if pattern:
             self._reasons[folder][entry.path] = Why("ignored", f"a folder ignored by the rule {pattern}")
         elif not self._inbox.recursive:
-            self._reasons[folder][entry.path] = Why("folder", "a folder, and this inbox is not recursive: move the files up")
+            self._reasons[folder][entry.path] = Why(
+                "folder", "a folder, and this inbox is not recursive: move the files up"
+            )
         else:
             self._below[folder].append(entry.path)
             if kind_of(entry.name) != "other":
-                self._reasons[folder][entry.path] = Why("folder", "a folder, not a media file; files inside it are taken")
+                self._reasons[folder][entry.path] = Why(
+                    "folder", "a folder, not a media file; files inside it are taken"
+                )
 
     def _refusal(self, entry: os.DirEntry[bytes], status: os.stat_result) -> Why | None:
         if stat.S_ISLNK(status.st_mode):
-            return Why("link", f"a link to {_target(entry.path)}: copy or move the file itself here, or use `reframe add`")
+            return Why(
+                "link", f"a link to {_target(entry.path)}: copy or move the file itself here, or use `reframe add`"
+            )
         if not stat.S_ISREG(status.st_mode):
             return Why("special", f"{_special(status.st_mode)}, not a regular file: remove it")
         pattern = ignored_by(entry.name, False, self._inbox.ignore)
@@ -143,7 +149,9 @@ class Scanner:
         if any(recipe.takes(entry.name) for recipe in self._recipes):
             return None
         if kind_of(entry.name) == "playlist":
-            return Why("playlist", "a playlist, which points at other files and is never opened: drop the media file itself")
+            return Why(
+                "playlist", "a playlist, which points at other files and is never opened: drop the media file itself"
+            )
         kinds = sorted({kind for recipe in self._recipes for kind in recipe.match.kinds})
         return Why("no_recipe", f"no recipe of this inbox takes it: {self._inbox.name} is for {listing(kinds)} files")
 

@@ -75,7 +75,9 @@ class Candidate:
         """What to do now. A probe starts at half the settle time, so that its answer is there at the end of it."""
         settled_at = self.still_since + self.settle_s
         if writers is Writers.SOME:
-            return Decision(Act.WAIT, now + _WRITER_CHECK_S, Why("open", "another program still has it open for writing"))
+            return Decision(
+                Act.WAIT, now + _WRITER_CHECK_S, Why("open", "another program still has it open for writing")
+            )
         if self.probing:
             return Decision(Act.WAIT, now + _WRITER_CHECK_S, Why("reading", "being read for the first time"))
         if isinstance(self.verdict, Probed):

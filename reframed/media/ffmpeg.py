@@ -104,7 +104,9 @@ def decode_pcm(source: str, track: int, rate_hz: int, log: Callable[[str], None]
 
 def _failure(status: int) -> StepFailed:
     if status < 0:
-        return StepFailed("ffmpeg_killed", f"ffmpeg was killed by signal {-status}.", "Often out of memory.", retry=True)
+        return StepFailed(
+            "ffmpeg_killed", f"ffmpeg was killed by signal {-status}.", "Often out of memory.", retry=True
+        )
     return StepFailed(
         "decode_failed",
         f"ffmpeg could not decode the sound (exit code {status}).",

@@ -6,7 +6,9 @@ import os
 
 from msgspec import Struct
 
-VIDEO_EXTENSIONS = frozenset("mp4 m4v mov mkv webm avi mpg mpeg m2v ts m2ts mts vob wmv asf flv f4v 3gp 3g2 ogv mxf dv".split())
+VIDEO_EXTENSIONS = frozenset(
+    "mp4 m4v mov mkv webm avi mpg mpeg m2v ts m2ts mts vob wmv asf flv f4v 3gp 3g2 ogv mxf dv".split()
+)
 AUDIO_EXTENSIONS = frozenset(
     "mp3 wav m4a m4b aac flac ogg oga opus wma aif aiff aifc caf ac3 eac3 amr ape au mka mp2 tta w64 wv".split()
 )

@@ -37,7 +37,9 @@ def probe(path: str) -> MediaInfo:
     except ValueError as error:
         raise _not_media(str(error)) from None
     if not info.audio and not info.video:
-        raise StepFailed("no_streams", "It holds neither sound nor moving pictures.", "Check the file in a media player.")
+        raise StepFailed(
+            "no_streams", "It holds neither sound nor moving pictures.", "Check the file in a media player."
+        )
     return info
 
 
@@ -81,7 +83,11 @@ def _check_boxes(file: Any, size_bytes: int) -> None:
         seen.add(kind)
         position += length
     if position > size_bytes or b"moov" not in seen:
-        missing = f"{position - size_bytes:,} bytes are missing at its end" if position > size_bytes else "its index is missing"
+        missing = (
+            f"{position - size_bytes:,} bytes are missing at its end"
+            if position > size_bytes
+            else "its index is missing"
+        )
         raise StepFailed(
             "truncated",
             f"The file is cut short: {missing}.",

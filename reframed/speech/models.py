@@ -155,7 +155,9 @@ def fetch(name: str, models_folder: Path, report: Callable[[int, int], None] = l
     HF_ENDPOINT. Raises ReframeError when the name is unknown, or the hub cannot be reached.
     """
     if name not in KNOWN:
-        raise ReframeError(f'There is no Whisper model "{safe(name)}"{did_you_mean(name, KNOWN)}.', f"Known: {listing(KNOWN)}.")
+        raise ReframeError(
+            f'There is no Whisper model "{safe(name)}"{did_you_mean(name, KNOWN)}.', f"Known: {listing(KNOWN)}."
+        )
     final = models_folder / "whisper" / name
     partial = models_folder / "whisper" / f".{name}.partial"
     if not missing_files(final):
@@ -183,7 +185,7 @@ def _download(name: str, folder: Path, report: Callable[[int, int], None]) -> No
     import huggingface_hub
     from tqdm.auto import tqdm
 
-    class Reporting(tqdm):  # type: ignore[type-arg]
+    class Reporting(tqdm):  # type: ignore[misc]
         """Hands byte counts on instead of drawing a bar."""
 
         def __init__(self, *args: object, **kwargs: object) -> None:
@@ -192,18 +194,17 @@ def _download(name: str, folder: Path, report: Callable[[int, int], None]) -> No
             kwargs["file"] = _Nowhere()
             super().__init__(*args, **kwargs)
 
-        def update(self, n: float | None = 1) -> bool | None:
-            drawn = super().update(n)
+        def update(self, n: float | None = 1) -> None:
+            super().update(n)
             if self.unit == "B" and self.total:
                 report(int(self.n), int(self.total))
-            return drawn
 
     repository = KNOWN[name][0]
     try:
         huggingface_hub.snapshot_download(
             repository, local_dir=str(folder), allow_patterns=_WANTED, tqdm_class=Reporting, max_workers=2
         )
-    except Exception as error:  # noqa: BLE001 - the hub client raises a different family for every transport it uses
+    except Exception as error:
         raise ReframeError(
             f"The model {name} could not be fetched: {safe(str(error).splitlines()[0] if str(error) else repr(error))}",
             f"Check the network, then `reframe models fetch {name}`; or copy a model folder to {folder.parent}/{name}.",
@@ -216,4 +217,3 @@ class _Nowhere:
 
     def flush(self) -> None:
         return
-

@@ -111,7 +111,8 @@ def transcribe(
         for segment in segments:
             found = True
             words += [
-                Word(float(offset + w.start), float(offset + w.end), w.word, float(w.probability)) for w in segment.words or ()
+                Word(float(offset + w.start), float(offset + w.end), w.word, float(w.probability))
+                for w in segment.words or ()
             ]
             heard_until(float(offset + segment.end))
         if language is None and found:

@@ -49,5 +49,7 @@ class Captions(Step, frozen=True, kw_only=True):
         for format_ in self.formats:
             name = f"captions.{transcript.language}.{format_}"
             files.write(built, work.folder / name, format_)
-            work.made("captions", name, f".{transcript.language}.{format_}", language=transcript.language, cues=len(built))
+            work.made(
+                "captions", name, f".{transcript.language}.{format_}", language=transcript.language, cues=len(built)
+            )
         work.log(f"{len(built)} cues from {len(transcript.words)} words, {transcript.language}")

@@ -72,7 +72,9 @@ def record(arrival: Arrival, plans: Iterable[JobPlan], verdict: Verdict | None, 
 
 def _same_file(arrival: Arrival) -> Any:
     rows = schema.Arrival.select().where(
-        (schema.Arrival.path == arrival.path) & (schema.Arrival.disposition == HERE) & (schema.Arrival.size == arrival.identity.size)
+        (schema.Arrival.path == arrival.path)
+        & (schema.Arrival.disposition == HERE)
+        & (schema.Arrival.size == arrival.identity.size)
     )
     for row in rows:
         if row.inode == arrival.identity.inode and row.mtime_ns == arrival.identity.mtime_ns:
@@ -114,7 +116,9 @@ def is_ours(path: bytes) -> bool:
 
 def add(path: bytes, recipe: str, author_uid: int, now: float) -> None:
     """Note that somebody wants the file at `path` done with `recipe`."""
-    schema.Addition.insert(path=path, recipe=recipe, author_uid=author_uid, added_at=now).on_conflict_replace().execute()
+    schema.Addition.insert(
+        path=path, recipe=recipe, author_uid=author_uid, added_at=now
+    ).on_conflict_replace().execute()
 
 
 def additions() -> list[tuple[bytes, str, int]]:

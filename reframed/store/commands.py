@@ -9,7 +9,14 @@ from reframed.store import schema
 
 
 def record(
-    identity: str, verb: str, arguments: dict[str, Any], author_uid: int, now: float, *, ok: bool, outcome: dict[str, Any]
+    identity: str,
+    verb: str,
+    arguments: dict[str, Any],
+    author_uid: int,
+    now: float,
+    *,
+    ok: bool,
+    outcome: dict[str, Any],
 ) -> None:
     """Write what became of a command."""
     schema.Command.insert(

@@ -126,7 +126,9 @@ def claim(step_id: int, token: str, now: float) -> Claimed | None:
         .where((StepRow.id == step_id) & (StepRow.state == StepState.READY))
         .execute()
     )
-    row = schema.one(StepRow.select(StepRow, Job, schema.Arrival).join(Job).join(schema.Arrival).where(StepRow.id == step_id))
+    row = schema.one(
+        StepRow.select(StepRow, Job, schema.Arrival).join(Job).join(schema.Arrival).where(StepRow.id == step_id)
+    )
     if not taken or row is None:
         return None
     job = row.job
@@ -185,14 +187,29 @@ def progress(step_id: int, token: str, fraction: float, left_s: float | None) ->
 
 
 def complete(
-    step_id: int, token: str, key: str, artifacts: Iterable[Artifact], *, cached: bool, engine_s: float, media_s: float, now: float
+    step_id: int,
+    token: str,
+    key: str,
+    artifacts: Iterable[Artifact],
+    *,
+    cached: bool,
+    engine_s: float,
+    media_s: float,
+    now: float,
 ) -> tuple[bool, int | None]:
     """Finish a step. Returns whether the claim still held, and the id of the next step (None: the job publishes)."""
     row = _held(step_id, token)
     if row is None:
         return False, None
     StepRow.update(
-        state=StepState.DONE, progress=1.0, left_s=0.0, key=key, cached=cached, ended_at=now, engine_s=engine_s, media_s=media_s
+        state=StepState.DONE,
+        progress=1.0,
+        left_s=0.0,
+        key=key,
+        cached=cached,
+        ended_at=now,
+        engine_s=engine_s,
+        media_s=media_s,
     ).where(StepRow.id == step_id).execute()
     ArtifactRow.delete().where(ArtifactRow.step == step_id).execute()
     for item in artifacts:
@@ -373,4 +390,3 @@ def pace(name: str) -> float | None:
     worked = [(end - start, media_s) for start, end, media_s in rows.tuples() if start is not None]
     media_s = sum(media for _, media in worked)
     return sum(seconds for seconds, _ in worked) / media_s if media_s else None
-

@@ -53,7 +53,13 @@ class Ledger:
         refuse_network(self.path.parent)
         database.init(
             os.fspath(self.path),
-            pragmas={"journal_mode": "wal", "synchronous": "full", "foreign_keys": 1, "mmap_size": 0, "cache_size": -4000},
+            pragmas={
+                "journal_mode": "wal",
+                "synchronous": "full",
+                "foreign_keys": 1,
+                "mmap_size": 0,
+                "cache_size": -4000,
+            },
             timeout=30,
         )
         self._thread.start()
@@ -85,7 +91,7 @@ class Ledger:
     def fill_ballast(self) -> None:
         """Write the ballast file again once there is ample room."""
         try:
-            if not self._ballast.exists() and free_bytes(self.path.parent) > 4 * BALLAST_BYTES:
+            if not self._ballast.exists() and free_bytes(str(self.path.parent)) > 4 * BALLAST_BYTES:
                 self._ballast.write_bytes(b"\0" * BALLAST_BYTES)
         except OSError as error:
             log.warning("the ballast file could not be written: %s", error)
@@ -189,4 +195,3 @@ def _damaged(detail: str) -> ReframeError:
         "Move it (with its -wal and -shm files) aside and start again: files still in the inboxes are taken anew, and "
         "finished ones are not in the inboxes any more.",
     )
-

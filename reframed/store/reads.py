@@ -30,6 +30,9 @@ class Filter(NamedTuple):
     text: str = ""
 
 
+ALL = Filter()
+
+
 class Reader:
     """An open ledger. Raises ReframeError with a sentence when it cannot be read."""
 
@@ -46,12 +49,13 @@ class Reader:
         found = {row["state"]: row["n"] for row in self._all("SELECT state, COUNT(*) AS n FROM job GROUP BY state")}
         return {state: found.get(state, 0) for state in _STATES}
 
-    def total(self, which: Filter = Filter()) -> int:
+    def total(self, which: Filter = ALL) -> int:
         """How many jobs match."""
         where, values = _where(which)
-        return int(self._all(f"SELECT COUNT(*) AS n FROM job JOIN arrival ON arrival.id = arrival_id {where}", values)[0]["n"])
+        sql = f"SELECT COUNT(*) AS n FROM job JOIN arrival ON arrival.id = arrival_id {where}"  # noqa: S608 - as in jobs
+        return int(self._all(sql, values)[0]["n"])
 
-    def jobs(self, which: Filter = Filter(), limit: int = -1, offset: int = 0) -> list[Row]:
+    def jobs(self, which: Filter = ALL, limit: int = -1, offset: int = 0) -> list[Row]:
         """Matching jobs, newest first, each with its current step."""
         where, values = _where(which)
         rows = self._all(
@@ -68,7 +72,9 @@ class Reader:
         for row in rows:
             row |= {"step": "", "progress": 1.0 if row["state"] == "done" else 0.0, "left_s": None}
         for job_id, row in open_jobs.items():
-            steps = self._all("SELECT name, state, progress, left_s FROM step WHERE job_id = ? ORDER BY position", (job_id,))
+            steps = self._all(
+                "SELECT name, state, progress, left_s FROM step WHERE job_id = ? ORDER BY position", (job_id,)
+            )
             current = next((step for step in steps if step["state"] != "done"), None)
             if current:
                 done = sum(step["state"] == "done" for step in steps)
@@ -99,7 +105,8 @@ class Reader:
         for step in job["steps"]:
             step["options"] = json.loads(step["options"])
         job["outputs"] = self._all(
-            "SELECT target AS path, sha256, at FROM publication WHERE job_id = ? AND state = 'done' ORDER BY id", (job_id,)
+            "SELECT target AS path, sha256, at FROM publication WHERE job_id = ? AND state = 'done' ORDER BY id",
+            (job_id,),
         )
         job["events"] = self._all("SELECT at, level, code, text FROM event WHERE job_id = ? ORDER BY id", (job_id,))
         return job
@@ -114,7 +121,8 @@ class Reader:
     def about_path(self, path: bytes) -> Row:
         """What is known of a file by its path: the jobs that took it, and why it is not running."""
         jobs = self._all(
-            "SELECT DISTINCT job.id FROM job JOIN arrival ON arrival.id = arrival_id WHERE path = ? OR place = ? ORDER BY job.id",
+            "SELECT DISTINCT job.id FROM job JOIN arrival ON arrival.id = arrival_id WHERE path = ? OR place = ? "
+            "ORDER BY job.id",
             (path, path),
         )
         waiting = self._all("SELECT inbox, code, reason, since FROM sighting WHERE path = ?", (path,))
@@ -123,7 +131,8 @@ class Reader:
     def sightings(self, limit: int = -1) -> list[Row]:
         """Files that are seen and not running, and why; those of the same inbox together."""
         return self._all(
-            "SELECT inbox, path, display AS name, code, reason, since FROM sighting ORDER BY inbox, display LIMIT ?", (limit,)
+            "SELECT inbox, path, display AS name, code, reason, since FROM sighting ORDER BY inbox, display LIMIT ?",
+            (limit,),
         )
 
     def folders(self) -> list[Row]:
@@ -154,7 +163,8 @@ class Reader:
 
 
 def _where(which: Filter) -> tuple[str, tuple[Any, ...]]:
-    clauses, values = [], []
+    clauses: list[str] = []
+    values: list[Any] = []
     if which.states:
         clauses.append(f"job.state IN ({','.join('?' * len(which.states))})")
         values += which.states
@@ -199,5 +209,5 @@ def _has_wal(path: Path) -> bool:
 def _unreadable(path: Path, error: Exception) -> ReframeError:
     return ReframeError(
         f"The ledger {path} cannot be read: {error}.",
-        "If the daemon is not running, start it once: it mends what a crash left open. If it is: may you read that folder?",
+        "If the daemon is not running, start it once: it mends what a crash left. If it is: may you read that folder?",
     )

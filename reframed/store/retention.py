@@ -39,4 +39,3 @@ def keys_in_use() -> list[str]:
     """Cache keys that jobs which have not ended still need."""
     query = ArtifactRow.select(ArtifactRow.key).join(Job).where(Job.state.not_in(_ENDED)).distinct()
     return [row.key for row in query]
-

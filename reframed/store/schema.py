@@ -6,10 +6,12 @@ from typing import Any
 
 import peewee
 
-database = peewee.SqliteDatabase(None, lock_type="IMMEDIATE")
+# peewee builds its models at run time: to a type checker they are anything.
+_Model: Any = peewee.Model
+database: Any = peewee.SqliteDatabase(None, lock_type="IMMEDIATE")
 
 
-class _Row(peewee.Model):  # type: ignore[misc]
+class _Row(_Model):  # type: ignore[misc]
     class Meta:
         database = database
         legacy_table_names = False

@@ -86,7 +86,7 @@ def _wrap(words: list[str], width: int) -> list[str]:
 
 
 def break_lines(text: str, layout: Layout) -> str:
-    """`text` on as few lines as it fits; two lines are balanced, the upper one preferably the shorter, after a comma."""
+    """`text` on as few lines as it fits; two are balanced, the upper one preferably the shorter or after a comma."""
     if len(text) <= layout.max_chars_per_line or layout.max_lines == 1:
         return text
     words = text.split(" ")
@@ -94,10 +94,9 @@ def break_lines(text: str, layout: Layout) -> str:
     fitting = [pair for pair in options if max(map(len, pair)) <= layout.max_chars_per_line]
     if not fitting:
         return "\n".join(_wrap(words, layout.max_chars_per_line))
-    return "\n".join(min(fitting, key=_imbalance))
+    return "\n".join(min(fitting, key=lambda pair: _imbalance(*pair)))
 
 
-def _imbalance(pair: tuple[str, str]) -> float:
-    upper, lower = pair
+def _imbalance(upper: str, lower: str) -> float:
     cost = abs(len(upper) - len(lower)) + (4 if len(upper) > len(lower) else 0)
     return cost - (12 if _ends(upper, _CLAUSE_END) else 0)

@@ -26,4 +26,7 @@ def read(path: Path) -> list[Cue]:
     """The cues of an SRT or WebVTT file. Raises pysubs2's exceptions on a file that is neither."""
     import pysubs2
 
-    return [Cue(event.start / 1000, event.end / 1000, event.plaintext) for event in pysubs2.load(str(path), encoding="utf-8")]
+    return [
+        Cue(event.start / 1000, event.end / 1000, event.plaintext)
+        for event in pysubs2.load(str(path), encoding="utf-8")
+    ]
