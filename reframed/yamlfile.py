@@ -22,6 +22,7 @@ MAX_NODES = 20_000
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 _CORE_TAGS = "tag:yaml.org,2002:"
+_PLAIN = frozenset({"str", "int", "float", "bool", "null", "timestamp", "seq", "map", "merge", "value"})
 T = TypeVar("T")
 
 
@@ -97,7 +98,8 @@ def _check_bounds(text: str, source: Source) -> None:
 def convert(node: yaml.Node | None, type_: type[T], source: Source) -> T | None:
     """`node` as an instance of the msgspec Struct `type_`; faults go to `source`, and then the result is None.
 
-    An empty document counts as an empty mapping. Every fault in the document is noted, not just the first.
+    An empty document counts as an empty mapping. Every fault in the document is noted, not just the first. Raises
+    ConfigError at once if aliases unfold to more than MAX_NODES values.
     """
     before = len(source.faults)
     info = msgspec.inspect.type_info(type_)
@@ -151,11 +153,10 @@ def _struct(node: yaml.Node, info: msgspec.inspect.StructType, where: str, sourc
 def _enter(node: yaml.Node, source: Source) -> bool:
     """Count one more node (aliases count each time) and refuse foreign tags."""
     source.visited += 1
-    if source.visited == MAX_NODES:
+    if source.visited > MAX_NODES:
         source.fault(node, f"unfolds to over {MAX_NODES} values")
-    if source.visited >= MAX_NODES:
-        return False
-    if not node.tag.startswith(_CORE_TAGS):
+        source.raise_faults()
+    if node.tag.removeprefix(_CORE_TAGS) not in _PLAIN:
         source.fault(node, f'the tag "{safe(node.tag)}" is not allowed: write a plain value')
         return False
     return True
