@@ -11,7 +11,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from reframed import yamlfile
+from reframed import yamlfile, yamltypes
 from reframed.paths import config_file, default_home, default_state
 from reframed.text import safe
 
@@ -167,7 +167,7 @@ def read(path: Path | None = None) -> ConfigFile:
     if found is None:
         return ConfigFile(_resolve(default_config(), default_home()), yamlfile.Source("defaults"), None)
     root, source = yamlfile.read(found)
-    config = yamlfile.convert(root, Config, source)
+    config = yamltypes.convert(root, Config, source)
     source.raise_faults()
     assert config is not None
     if not config.inboxes and (root is None or _locate(root, "inboxes") is root):

@@ -9,7 +9,7 @@ import msgspec
 import yaml
 from msgspec import Meta, Struct
 
-from reframed import steps, yamlfile
+from reframed import steps, yamlfile, yamltypes
 from reframed.config import Config, ConfigFile
 from reframed.errors import ConfigError, Fault
 from reframed.media.info import kind_of
@@ -109,7 +109,7 @@ def load(path: Path, settings: Settings) -> Recipe:
         if name not in ("about", "match", "steps"):
             source.fault(key, f'unknown option "{safe(name)}"{did_you_mean(name, ["about", "match", "steps"])}')
     about = _text(entries["about"][1], source) if "about" in entries else ""
-    match = yamlfile.convert(entries["match"][1], Match, source) if "match" in entries else Match()
+    match = yamltypes.convert(entries["match"][1], Match, source) if "match" in entries else Match()
     listed = _steps(entries["steps"][1], source, settings) if "steps" in entries else []
     if "steps" not in entries:
         source.fault(root, '"steps" is missing: a recipe is a list of steps')
@@ -139,7 +139,7 @@ def _steps(node: yaml.Node, source: yamlfile.Source, settings: Settings) -> list
         kind = steps.step_class(name)
         _check_needs(item, name, kind, have, source)
         have |= dict.fromkeys(kind.makes, name)
-        step = yamlfile.convert(options, kind, source)
+        step = yamltypes.convert(options, kind, source)
         if step is not None:
             for sentence in step.check(settings):
                 source.fault(item, f"{name}: {sentence}")

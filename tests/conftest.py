@@ -35,7 +35,9 @@ def wait_for(happened: Callable[[], Any], timeout_s: float = 30.0, every_s: floa
 
 def ffmpeg(*arguments: str | os.PathLike[str]) -> None:
     """Run ffmpeg to make test media."""
-    subprocess.run([find().path, "-nostdin", "-y", "-v", "error", *map(os.fspath, arguments)], check=True)
+    subprocess.run(
+        [find().path, "-nostdin", "-y", "-v", "error", *(os.fspath(argument) for argument in arguments)], check=True
+    )
 
 
 class Home:
@@ -94,7 +96,11 @@ class Home:
     def _watches(self) -> bool:
         assert self.daemon is not None
         assert self.daemon.poll() is None, self.said()
-        about = json.loads((self.state / "daemon.lock").read_text() or "{}") if (self.state / "daemon.lock").exists() else {}
+        about = (
+            json.loads((self.state / "daemon.lock").read_text() or "{}")
+            if (self.state / "daemon.lock").exists()
+            else {}
+        )
         return about.get("pid") == self.daemon.pid and "watches" in self.said().rpartition("\n--\n")[2]
 
     def said(self) -> str:

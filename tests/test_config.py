@@ -26,7 +26,8 @@ def faults(tmp_path: Path, text: str) -> list[str]:
 def test_every_fault_is_named_with_its_place(tmp_path: Path) -> None:
     found = faults(
         tmp_path,
-        "slotz: 3\nslots: {cpu: lots}\ninboxes:\n  - path: in\n    recipe: captions\n    settle: 5 parsecs\n    after: trahs\n",
+        "slotz: 3\nslots: {cpu: lots}\ninboxes:\n  - path: in\n    recipe: captions\n"
+        "    settle: 5 parsecs\n    after: trahs\n",
     )
     assert len(found) == 4
     assert found[0].startswith('1:1: unknown option "slotz" (did you mean "slots"?)')

@@ -140,7 +140,9 @@ def test_an_unreadable_file_gets_its_grace_time() -> None:
     file.probed(ONE, BAD, 1.0)
     assert file.decide(2.0, Writers.NONE).act is Act.WAIT
     assert "cannot be read yet" in file.decide(2.0, Writers.NONE).why.reason
-    assert file.decide(6.0, Writers.NONE).act is Act.PROBE  # tried again, in case the rest came without a change of size
+    assert (
+        file.decide(6.0, Writers.NONE).act is Act.PROBE
+    )  # tried again, in case the rest came without a change of size
     assert file.decide(60.0, Writers.NONE).act is Act.TAKE
 
 

@@ -140,7 +140,7 @@ def test_a_crash_anywhere_leaves_nothing_half_and_the_next_try_ends_it_once(
     with monkeypatch.context() as broken:
         broken.setattr(outbox, where, crash)
         broken.setattr(outbox, "remove_if_there", intend_only)
-        broken.setattr(outbox.publications, "forget", intend_only)
+        broken.setattr("reframed.store.publications.forget", intend_only)
         with pytest.raises(Crash):
             case.publish()
     assert [name for name in case.names() if not name.startswith(b".")] in ([], [b"film.en.srt"])

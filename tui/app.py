@@ -18,6 +18,7 @@ from reframed.text import duration, safe
 from tui.joblist import JobList
 
 _REFRESH_S = 0.5
+_AGE_S = 5.0
 _LOG_BYTES = 400_000
 _LOG_LINES = 5_000
 _ENDED = ("done", "failed", "cancelled")
@@ -29,11 +30,17 @@ class Dashboard(App[None]):
 
     TITLE = "Reframe"
     ENABLE_COMMAND_PALETTE = False
+    VERTICAL_BREAKPOINTS = [  # noqa: RUF012 - textual declares it so
+        (0, "-short"),
+        (16, "-tall"),
+    ]
     CSS = """
     #head { height: 1; background: $panel; padding: 0 1; }
-    #jobs { height: 1fr; min-height: 4; }
+    #jobs { height: 1fr; min-height: 2; }
     #detail { height: auto; max-height: 7; border-top: solid $primary; padding: 0 1; }
-    #log { height: 1fr; min-height: 3; border-top: solid $primary; }
+    #log { height: 1fr; min-height: 3; scrollbar-size: 0 1; border-top: solid $primary; }
+    .-short #log { display: none; }
+    .-short #detail { max-height: 5; }
     #line { height: 1; display: none; background: $warning; color: $text; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -57,6 +64,7 @@ class Dashboard(App[None]):
         self._follow = True
         self._asking: int | None = None
         self._said_until = 0.0
+        self._aged_at = 0.0
 
     def compose(self) -> ComposeResult:
         """Head, list, detail, log, footer."""
@@ -70,7 +78,7 @@ class Dashboard(App[None]):
     def on_mount(self) -> None:
         """Start looking."""
         self.query_one(JobList).focus()
-        self._look()
+        self.call_after_refresh(self._look)  # what is updated before the first layout keeps its first height
         self.set_interval(_REFRESH_S, self._look)
 
     def _read(self, limit: int, offset: int) -> list[Row]:
@@ -89,11 +97,15 @@ class Dashboard(App[None]):
                 self._version = version
                 self.query_one(JobList).show(self._reader.total())
                 self._show_detail()
+            if time.monotonic() - self._aged_at > _AGE_S:
+                self._aged_at = time.monotonic()
+                self.query_one(JobList).refresh()  # "3m ago" grows older
             self._show_head(self._reader.counts())
             self._show_log()
         except ReframeError as error:
             self._reader, self._version = None, -1
-            self.query_one("#head", Static).update(Text(f"{error.message} {error.hint}"))
+            self.query_one("#head", Static).update(Text("Reframe", no_wrap=True))
+            self.query_one("#detail", Static).update(Text(f"{error.message}\n{error.hint}"))
 
     def _show_head(self, counts: dict[str, int]) -> None:
         if lock.is_held(self._state):

@@ -14,7 +14,7 @@ from reframed.recipe import Recipe, RecipeStep
 from reframed.schema import summary
 from reframed.steps import step_class
 from reframed.text import did_you_mean, listing, safe
-from reframed.yamlfile import describe_type
+from reframed.yamltypes import describe_type
 
 
 def describe(path: Path | None, only: str | None) -> list[dict[str, Any]]:

@@ -1,0 +1,141 @@
+"""The dashboard, driven as a person drives it."""
+
+import asyncio
+import json
+import shutil
+import subprocess
+import sys
+import time
+import uuid
+from pathlib import Path
+
+import pytest
+
+from reframed.store import arrivals, jobs
+from reframed.store.jobs import Verdict
+from reframed.store.ledger import Ledger
+from tests.conftest import SHORT, Home, wait_for
+from tests.test_ledger import PLAN, arrival
+from tui.app import Dashboard
+from tui.joblist import JobList
+
+
+def screen(app: Dashboard) -> str:
+    """What is on the screen, as text."""
+    strips = app.screen._compositor.render_strips()
+    return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+def fill(state: Path, count: int) -> None:
+    """A ledger with `count` jobs; the newest runs, the one before it has failed."""
+    ledger = Ledger(state)
+    ledger.open()
+
+    def make() -> None:
+        for number in range(1, count + 1):
+            verdict = Verdict("no_audio", "There is no sound.", "Record it again.") if number == count - 1 else None
+            name = b"film [red]%d\x1b[31m.mp4" % number
+            arrivals.record(arrival(name, inode=f"1:{number}", sha256=str(number)), [PLAN], verdict, time.time())
+        jobs.claim(2 * count - 1, "me", time.time())
+        jobs.progress(2 * count - 1, "me", 0.5, 90.0)
+
+    ledger.run(make)
+    ledger.close()
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 12)])
+def test_list_detail_and_commands(tmp_path: Path, size: tuple[int, int]) -> None:
+    fill(tmp_path, 250)
+
+    async def drive() -> None:
+        app = Dashboard(tmp_path)
+        async with app.run_test(size=size) as pilot:
+            await pilot.pause(0.3)
+            shown = screen(app)
+            assert "250 ▶ running" in shown
+            assert "Job 250" in shown
+            assert "\x1b" not in shown
+            await pilot.press("j")
+            await pilot.pause(0.2)
+            shown = screen(app)
+            assert "Job 249" in shown
+            assert "There is no sound." in shown
+            await pilot.press("x")
+            await pilot.pause(0.1)
+            assert "only a job that has not ended" in screen(app)[:10_000]
+            await pilot.press("r")
+            await pilot.press("k", "x", "n", "x", "y")
+            await pilot.press("G")
+            await pilot.pause(0.2)
+            assert "Job 1 " in screen(app)
+            await pilot.press("g")
+            await pilot.pause(0.2)
+            assert "Job 250" in screen(app)
+
+    asyncio.run(drive())
+    posted = [json.loads(path.read_text()) for path in sorted((tmp_path / "commands").glob("*.json"))]
+    assert [(item["verb"], item["arguments"]["jobs"]) for item in posted] == [("retry", [249]), ("cancel", [250])]
+
+
+def test_it_opens_before_the_daemon_ever_ran_and_finds_the_ledger_later(tmp_path: Path) -> None:
+    async def drive() -> None:
+        app = Dashboard(tmp_path)
+        async with app.run_test(size=(100, 24)) as pilot:
+            await pilot.pause(0.2)
+            assert "reframe run" in screen(app)
+            fill(tmp_path, 3)
+            await pilot.pause(1.2)
+            assert "Job 3" in screen(app)
+
+    asyncio.run(drive())
+
+
+def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) -> None:
+    fill(tmp_path, 5)
+
+    async def drive() -> None:
+        app = Dashboard(tmp_path)
+        async with app.run_test(size=(80, 24)) as pilot:
+            await pilot.pause(0.2)
+            await pilot.press("j", "j")
+            ledger = Ledger(tmp_path)
+            ledger.open()
+            ledger.run(lambda: arrivals.record(arrival(b"new.mp4", inode="7:7", sha256="n"), [PLAN], None, 1.0))
+            ledger.close()
+            await pilot.pause(1.2)
+            assert app.query_one(JobList)._chosen == 3
+            assert "new.mp4" in screen(app)
+
+    asyncio.run(drive())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
+def test_in_a_real_terminal_with_a_real_daemon(home: Home) -> None:
+    home.start()
+    session = f"reframe-{uuid.uuid4().hex[:8]}"
+    command = f"{sys.executable} -m reframed --config {home.config} tui"
+    tmux = ["tmux", "-L", session]
+    subprocess.run([*tmux, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command], check=True)
+
+    def seen() -> str:
+        return subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
+
+    def press(*keys: str) -> None:
+        subprocess.run([*tmux, "send-keys", *keys], check=True)
+
+    try:
+        wait_for(lambda: "No jobs yet" in seen(), 20)
+        shutil.copy(SHORT, home.inbox / "film.wav")
+        wait_for(lambda: "✓ done" in seen() and "Output:" in seen(), 60)
+        wait_for(lambda: "captions done" in seen(), 10)  # the log's end
+        press("r")
+        wait_for(lambda: home.job()["attempt"] == 2 and home.job()["state"] == "done")
+        assert home.outputs() == ["film.en.srt", "film.en.vtt"]  # found as they are, not published again
+        (home.inbox / "bad.wav").write_text("no sound")
+        wait_for(lambda: "✗ failed" in seen(), 20)
+        home.stop()
+        wait_for(lambda: "daemon stopped" in seen(), 10)
+        press("q")
+    finally:
+        subprocess.run([*tmux, "kill-server"], check=False)
