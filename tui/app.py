@@ -159,6 +159,8 @@ class Dashboard(App[None]):
         self._log_position += len(whole)
         if whole:
             view.write_lines([safe(line) for line in whole.decode("utf-8", "replace").splitlines()], self._follow)
+        elif self._follow and not view.is_vertical_scroll_end:  # the pane may have become smaller
+            view.scroll_end(animate=False)
 
     def action_follow(self) -> None:
         """Follow the log's end, or stop."""
