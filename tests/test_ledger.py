@@ -188,6 +188,15 @@ def test_a_newer_schema_and_a_damaged_file_are_refused(tmp_path: Path) -> None:
             path.write_bytes(b"not a database at all" * 400)
 
 
+def test_a_network_file_system_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from reframed.filesystem import Mount
+
+    monkeypatch.setattr("reframed.store.ledger.mount_of", lambda path: Mount("/mnt/nas", "nfs4"))
+    with pytest.raises(ReframeError, match=r"network file system \(nfs4\)"):
+        Ledger(tmp_path).open()
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_the_ledger_can_be_read_daemon_up_and_down_by_another_user(ledger: Ledger, tmp_path: Path) -> None:
     ledger.run(lambda: arrivals.record(arrival(), [PLAN], None, 1.0))
     reader = Reader(tmp_path)

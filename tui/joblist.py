@@ -126,7 +126,7 @@ class JobList(ScrollView, can_focus=True):
             Segment(f"{row['id']:>6} ", style),
             Segment(f"{glyph} {row['state']:<10} ", style + state),
             Segment(f"{name} ", style),
-            Segment(tail, style + Style(dim=True)),
+            Segment(tail, style if index == self._cursor else style + Style(dim=True)),
         ]
         return Strip(segments).adjust_cell_length(width, style).crop(0, width)
 

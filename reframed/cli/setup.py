@@ -20,9 +20,8 @@ def run(options: argparse.Namespace) -> int:
 
 def tui(options: argparse.Namespace) -> int:
     """Open the dashboard."""
-    from tui.app import run as run_app
-
     from reframed.paths import state_folder
+    from tui.app import run as run_app
 
     run_app(state_folder(options.config))
     return EXIT_OK

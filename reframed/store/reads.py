@@ -77,12 +77,7 @@ class Reader:
             )
             current = next((step for step in steps if step["state"] != "done"), None)
             if current:
-                done = sum(step["state"] == "done" for step in steps)
-                row |= {
-                    "step": current["name"],
-                    "progress": round((done + current["progress"]) / len(steps), 4),
-                    "left_s": current["left_s"],
-                }
+                row |= {"step": current["name"], "progress": current["progress"], "left_s": current["left_s"]}
 
     def job(self, job_id: int) -> Row:
         """Everything about one job. Raises ReframeError if there is none."""
