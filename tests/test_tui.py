@@ -10,6 +10,7 @@ import uuid
 from pathlib import Path
 
 import pytest
+from textual.pilot import Pilot
 
 from reframed.store import arrivals, jobs
 from reframed.store.jobs import Verdict
@@ -24,6 +25,16 @@ def screen(app: Dashboard) -> str:
     """What is on the screen, as text."""
     strips = app.screen._compositor.render_strips()
     return "\n".join(strip.text.rstrip() for strip in strips)
+
+
+async def shows(pilot: Pilot[None], *words: str) -> str:
+    """The screen, once it holds all `words`."""
+    assert isinstance(pilot.app, Dashboard)
+    for _ in range(100):
+        await pilot.pause(0.1)
+        if all(word in screen(pilot.app) for word in words):
+            return screen(pilot.app)
+    raise AssertionError(f"{words} not on the screen:\n{screen(pilot.app)}")
 
 
 def fill(state: Path, count: int) -> None:
@@ -50,27 +61,18 @@ def test_list_detail_and_commands(tmp_path: Path, size: tuple[int, int]) -> None
     async def drive() -> None:
         app = Dashboard(tmp_path)
         async with app.run_test(size=size) as pilot:
-            await pilot.pause(0.3)
-            shown = screen(app)
-            assert "250 ▶ running" in shown
-            assert "Job 250" in shown
+            shown = await shows(pilot, "250 ▶ running", "Job 250")
             assert "\x1b" not in shown
             await pilot.press("j")
-            await pilot.pause(0.2)
-            shown = screen(app)
-            assert "Job 249" in shown
-            assert "There is no sound." in shown
+            await shows(pilot, "Job 249", "There is no sound.")
             await pilot.press("x")
-            await pilot.pause(0.1)
-            assert "only a job that has not ended" in screen(app)[:10_000]
+            await shows(pilot, "only a job that has not ended")
             await pilot.press("r")
             await pilot.press("k", "x", "n", "x", "y")
             await pilot.press("G")
-            await pilot.pause(0.2)
-            assert "Job 1 " in screen(app)
+            await shows(pilot, "Job 1 ")
             await pilot.press("g")
-            await pilot.pause(0.2)
-            assert "Job 250" in screen(app)
+            await shows(pilot, "Job 250")
 
     asyncio.run(drive())
     posted = [json.loads(path.read_text()) for path in sorted((tmp_path / "commands").glob("*.json"))]
@@ -81,11 +83,9 @@ def test_it_opens_before_the_daemon_ever_ran_and_finds_the_ledger_later(tmp_path
     async def drive() -> None:
         app = Dashboard(tmp_path)
         async with app.run_test(size=(100, 24)) as pilot:
-            await pilot.pause(0.2)
-            assert "reframe run" in screen(app)
+            await shows(pilot, "reframe run")
             fill(tmp_path, 3)
-            await pilot.pause(1.2)
-            assert "Job 3" in screen(app)
+            await shows(pilot, "Job 3")
 
     asyncio.run(drive())
 
@@ -96,15 +96,14 @@ def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) -> None:
     async def drive() -> None:
         app = Dashboard(tmp_path)
         async with app.run_test(size=(80, 24)) as pilot:
-            await pilot.pause(0.2)
+            await shows(pilot, "Job 5")
             await pilot.press("j", "j")
             ledger = Ledger(tmp_path)
             ledger.open()
             ledger.run(lambda: arrivals.record(arrival(b"new.mp4", inode="7:7", sha256="n"), [PLAN], None, 1.0))
             ledger.close()
-            await pilot.pause(1.2)
+            await shows(pilot, "new.mp4", "Job 3")
             assert app.query_one(JobList)._chosen == 3
-            assert "new.mp4" in screen(app)
 
     asyncio.run(drive())
 

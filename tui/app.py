@@ -88,7 +88,9 @@ class Dashboard(App[None]):
             return []
 
     def _look(self) -> None:
-        """Bring everything up to date; what cannot be read is said in the head line."""
+        """Bring everything up to date; what cannot be read is said where the job would be."""
+        if not self.query("#head"):  # the timer may fire once more while the app closes
+            return
         try:
             if self._reader is None:
                 self._reader = Reader(self._state)
