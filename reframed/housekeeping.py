@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import peewee
@@ -16,7 +17,6 @@ import peewee
 from reframed.commands import Command, Malformed, pending
 from reframed.config import Config
 from reframed.errors import ReframeError
-from reframed.filesystem import remove_if_there
 from reframed.paths import job_log
 from reframed.queue import Queues
 from reframed.recipe import Recipes
@@ -116,6 +116,8 @@ class Housekeeping:
         for job_id, code, source, root, outbox in self._ledger.run(jobs.blocked):
             if code == "no_space" and no_room(self.config, outbox):
                 continue
+            if code == "outbox_away" and not os.path.isdir(outbox):
+                continue
             if code == "inbox_away" and not (os.path.isdir(root) and os.path.lexists(source)):
                 continue
             self._ledger.run(partial(jobs.unblock, job_id))
@@ -126,18 +128,24 @@ class Housekeeping:
                 self._refuse_file(item)
             elif not self._ledger.run(partial(commands.is_applied, item.id)):
                 self._apply(item)
-                remove_if_there(str(item.path))
+                self._remove(item.path)
             else:
-                remove_if_there(str(item.path))
+                self._remove(item.path)
 
     def _refuse_file(self, item: Malformed) -> None:
         """Say once that a file in the spool is no command; remove it if it is one of ours to remove."""
         if item.path.name not in self._refused:
             log.warning("a file in the command spool was not applied (%s): %s", item.reason, safe(item.path.name))
+        self._remove(item.path)
+
+    def _remove(self, path: Path) -> None:
+        """Remove a file from the spool; one that cannot be removed is remembered, so that it is said once."""
         try:
-            os.unlink(item.path)
-        except OSError:
-            self._refused.add(item.path.name)
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            if path.name not in self._refused:
+                log.warning("%s cannot be removed: %s", safe(str(path)), error.strerror)
+            self._refused.add(path.name)
 
     def _apply(self, command: Command) -> None:
         """Apply a command in one transaction and record its outcome."""

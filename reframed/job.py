@@ -32,7 +32,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.QUEUED: frozenset({State.RUNNING, State.BLOCKED, State.CANCELLED, State.FAILED}),
     State.BLOCKED: frozenset({State.QUEUED, State.CANCELLED}),
     State.RUNNING: frozenset({State.QUEUED, State.BLOCKED, State.PUBLISHING, State.FAILED, State.CANCELLED}),
-    State.PUBLISHING: frozenset({State.DONE, State.QUEUED, State.FAILED}),
+    State.PUBLISHING: frozenset({State.DONE, State.QUEUED, State.BLOCKED, State.FAILED}),
     State.DONE: frozenset({State.QUEUED}),
     State.FAILED: frozenset({State.QUEUED}),
     State.CANCELLED: frozenset({State.QUEUED}),

@@ -23,7 +23,7 @@ from reframed.disposal import dispose
 from reframed.errors import ReframeError, StepFailed
 from reframed.filesystem import free_bytes
 from reframed.media.info import MediaInfo
-from reframed.outbox import OutboxAway, publish
+from reframed.outbox import OutboxAway, explain, publish
 from reframed.paths import CACHE, WORK, job_log
 from reframed.protocol import (
     Done,
@@ -133,33 +133,42 @@ class Slots:
         started = time.monotonic()
         try:
             following = self._run_step(kind, claimed)
-        except _Blocked as blocked:
-            self._block(claimed, blocked.verdict)
-        except _SourceGone as gone:
-            self._source_gone(claimed, str(gone))
-        except ChildDied as died:
-            self._crashed(claimed, died)
-        except RunnerBroken as broken:
-            self._block(claimed, Verdict("runner_broken", broken.message, broken.hint))
-        except StepFailed as failed:
-            self._failed(claimed.job, claimed.arrival, failed)
         except Stopped:
             raise
-        except Exception as error:
-            log.exception("%s ended in an error of the daemon itself", claimed.name, extra=marks)
-            message = f"An unexpected error in the daemon: {type(error).__name__}: {error}"
-            self._failed(
-                claimed.job, claimed.arrival, StepFailed("unexpected", message, "Please report it.", retry=True)
-            )
+        except Exception as error:  # noqa: BLE001 - told apart there
+            self._ended_badly(claimed, error)
         else:
             log.info("%s of %s took %.2f s", claimed.name, claimed.display, time.monotonic() - started, extra=marks)
             if following is None:
                 self.publish(claimed.job, claimed.arrival)
         self._hooks.steps_due()
 
-    def _block(self, claimed: Claimed, verdict: Verdict) -> None:
-        self._ledger.run(lambda: jobs.block(claimed.job, verdict, time.time()))
-        log.warning("waits: %s %s", verdict.message, verdict.hint, extra={"job": claimed.job})
+    def _ended_badly(self, claimed: Claimed, error: Exception) -> None:
+        match error:
+            case _Blocked():
+                self._block(claimed.job, error.verdict)
+            case _SourceGone():
+                self._source_gone(claimed, str(error))
+            case ChildDied():
+                self._crashed(claimed, error)
+            case RunnerBroken():
+                self._block(claimed.job, Verdict("runner_broken", error.message, error.hint))
+            case StepFailed():
+                self._failed(claimed.job, claimed.arrival, error)
+            case OSError():
+                self._failed(claimed.job, claimed.arrival, explain(error, os.fsencode(self.config.state)))
+            case _:
+                self._broke(claimed.job, claimed.arrival, error)
+
+    def _block(self, job_id: int, verdict: Verdict) -> None:
+        self._ledger.run(lambda: jobs.block(job_id, verdict, time.time()))
+        log.warning("waits: %s %s", verdict.message, verdict.hint, extra={"job": job_id})
+
+    def _broke(self, job_id: int, arrival_id: int, error: Exception) -> None:
+        """An error that nobody foresaw, inside the daemon: said, and tried again like one that may pass."""
+        log.error("an error of the daemon itself", exc_info=error, extra={"job": job_id})
+        message = f"An unexpected error in the daemon: {type(error).__name__}: {error}"
+        self._failed(job_id, arrival_id, StepFailed("unexpected", message, "Please report it.", retry=True))
 
     def _run_step(self, kind: str, claimed: Claimed) -> int | None:
         """Run or find the step's result; the id of the next step."""
@@ -327,15 +336,14 @@ class Slots:
         try:
             published = publish(self._ledger, self.cache, job_id, time.time)
         except OutboxAway as away:
-            failure = StepFailed(
-                "outbox_away",
-                f"The outbox {safe(str(away))} is not there.",
-                "Is its disk mounted? Else create it.",
-                retry=True,
-            )
-            self._failed(job_id, arrival_id, failure)
+            message = f"The outbox {safe(str(away))} is not there."
+            self._block(job_id, Verdict("outbox_away", message, "Is its disk mounted? Else create it."))
         except StepFailed as failed:
             self._failed(job_id, arrival_id, failed)
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - reported
+            self._broke(job_id, arrival_id, error)
         else:
             if published:
                 log.info("done", extra={"job": job_id})
@@ -345,6 +353,9 @@ class Slots:
     def _failed(self, job_id: int, arrival_id: int, failed: StepFailed) -> None:
         limits = self.config.limits
         verdict = Verdict(failed.code, failed.message, failed.hint, failed.tail)
+        if failed.code == "no_space":  # never given up: it goes on as soon as there is room
+            self._block(job_id, verdict)
+            return
         limit = limits.attempts if failed.retry else 0
         self._end(job_id, arrival_id, verdict, limit, limits.retry_delay, "failures")
 

@@ -269,6 +269,19 @@ def test_idle_costs_next_to_nothing(home: Home) -> None:
     assert int(re.findall(r"VmRSS:\s+(\d+)", (proc / "status").read_text())[0]) < 80_000
 
 
+def test_an_outbox_that_comes_back_gets_its_results(home: Home) -> None:
+    home.start()
+    home.outbox.rename(home.folder / "unmounted")
+    shutil.copy(SHORT, home.inbox / "a.wav")
+    wait_for(lambda: home.jobs() and home.jobs()[0]["state"] == "blocked")
+    assert "is not there" in home.job()["reason"]
+    assert (home.inbox / "a.wav").exists()
+    (home.folder / "unmounted").rename(home.outbox)
+    home.run("retry", "1")  # or the next sweep, within half a minute
+    assert home.ended()[0]["state"] == "done"
+    assert home.outputs() == ["a.en.srt", "a.en.vtt"]
+
+
 def test_systemd_is_told(home: Home) -> None:
     import socket
 

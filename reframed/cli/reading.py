@@ -79,6 +79,8 @@ def _status_lines(about: dict[str, Any]) -> list[str]:
     for row in about["inboxes"]:
         trouble = f" - {row['trouble']}" if row["trouble"] else ""
         lines.append(f"  {safe(row['inbox'])}: {safe(row['path'])} ({row['mode']}){trouble}")
+    if about["added"]:
+        lines.append(f"Added by hand and not taken yet: {about['added']}")
     if about["waiting"]:
         lines.append("Seen and not taken:")
         lines += [f"  {shorten(row['name'], 40)}: {row['reason']}" for row in about["waiting"][:_SHOWN]]

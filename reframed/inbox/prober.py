@@ -45,11 +45,6 @@ class Prober:
         for child in kept:
             self._idle.put(child)
 
-    @property
-    def busy(self) -> bool:
-        """Whether any child is alive."""
-        return bool(self._children)
-
     def stop(self) -> None:
         """End everything now."""
         self._pool.shutdown(wait=False, cancel_futures=True)

@@ -270,7 +270,7 @@ def fail(job_id: int, verdict: Verdict, now: float, limit: int, delay_s: float, 
 def block(job_id: int, verdict: Verdict, now: float) -> None:
     """Let a job wait for something outside it."""
     job = Job.get_by_id(job_id)
-    if job.state in (State.QUEUED, State.RUNNING):
+    if job.state in (State.QUEUED, State.RUNNING, State.PUBLISHING):
         _set(job, State.BLOCKED, code=verdict.code, reason=verdict.message, hint=verdict.hint)
         _rewind(job_id)
         note(job_id, "warning", verdict.code, verdict.message, now)
