@@ -21,10 +21,5 @@ def test_the_unit_says_what_the_daemon_relies_on() -> None:
 def test_systemd_accepts_it(tmp_path: Path) -> None:
     unit = tmp_path / UNIT.name
     unit.write_text(UNIT.read_text().replace("%h/.local/bin/reframed", "/bin/true"))
-    done = subprocess.run(
-        ["systemd-analyze", "verify", "--user", str(unit)], capture_output=True, text=True, check=False
-    )
-    if "Failed to initialize manager" in done.stderr or "XDG_RUNTIME_DIR" in done.stderr:
-        pytest.skip("no place for a systemd user manager here")
-    complaints = [line for line in done.stderr.splitlines() if UNIT.name in line]
-    assert complaints == []
+    done = subprocess.run(["systemd-analyze", "verify", str(unit)], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
