@@ -16,6 +16,7 @@ from typing import Any
 import msgspec
 
 from reframed import __version__, config, journal, lock, recipe
+from reframed.capacity import slot_counts
 from reframed.child import Child, end_orphans
 from reframed.commands import make_spool
 from reframed.config import BESIDE, Config
@@ -25,11 +26,12 @@ from reframed.housekeeping import Housekeeping
 from reframed.inbox.prober import Prober
 from reframed.inbox.watch import Watcher
 from reframed.intake import Intake
+from reframed.outcomes import Hooks
 from reframed.paths import LOGS, QUEUE, WORK, config_file
 from reframed.queue import Queues
 from reframed.recipe import Recipes
 from reframed.sdnotify import notify, watchdog_interval_s
-from reframed.slots import Hooks, Slots, slot_counts
+from reframed.slots import Slots
 from reframed.store import jobs, publications
 from reframed.store.ledger import Ledger, refuse_network
 from reframed.text import listing, safe
@@ -194,7 +196,7 @@ class Daemon:
         publishing = self._ledger.run(lambda: jobs.recover(time.time()))
         for job_id in publishing:
             arrival = self._ledger.run(lambda job_id=job_id: publications.arrival_of(job_id))  # type: ignore[misc]
-            self._slots.publish(job_id, arrival)
+            self._slots.outcomes.publish(job_id, arrival)
         for arrival in self._ledger.run(publications.disposals):
             dispose(self._ledger, arrival)
 
@@ -219,7 +221,8 @@ class Daemon:
         self._config, self._recipes = settings, recipes
         journal.set_level(settings.log.level)
         make_folders(settings, inboxes=config_file(self._path) is None)
-        self._slots.config = self._housekeeping.config = settings
+        self._slots.adopt(settings)
+        self._housekeeping.config = settings
         self._housekeeping.recipes = recipes
         self._intake.reload(settings, recipes)
         self._housekeeping.wake()

@@ -14,13 +14,14 @@ from typing import Any
 
 import peewee
 
+from reframed.capacity import no_room
 from reframed.commands import Command, Malformed, pending
 from reframed.config import Config
 from reframed.errors import ReframeError
 from reframed.paths import job_log
 from reframed.queue import Queues
 from reframed.recipe import Recipes
-from reframed.slots import Slots, no_room
+from reframed.slots import Slots
 from reframed.store import arrivals, commands, jobs, retention
 from reframed.store.jobs import Verdict
 from reframed.store.ledger import Ledger, Stopped
@@ -242,7 +243,7 @@ class Housekeeping:
                 shutil.rmtree(job_log(self.config.state_path, job_id, 1).parent, ignore_errors=True)
         self._ledger.run(lambda: retention.remove_commands(now - _COMMANDS_KEPT_S))
         in_use = self._ledger.run(retention.keys_in_use)
-        removed = self._slots.cache.shrink(kept.cache, in_use)
+        removed = self._slots.outcomes.cache.shrink(kept.cache, in_use)
         if removed:
             log.info("removed %s of cached results, unused for longest", size(removed))
 

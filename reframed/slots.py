@@ -9,22 +9,21 @@ import stat
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
 import msgspec
 
 from reframed.arrival import identity_of
-from reframed.cache import Cache, step_key
+from reframed.cache import step_key
+from reframed.capacity import no_room
 from reframed.child import Child, ChildDied, ChildSilent, RunnerBroken
 from reframed.config import Config
-from reframed.disposal import dispose
 from reframed.errors import ReframeError, StepFailed
-from reframed.filesystem import free_bytes
 from reframed.media.info import MediaInfo
-from reframed.outbox import OutboxAway, explain, publish
-from reframed.paths import CACHE, WORK, job_log
+from reframed.outbox import explain
+from reframed.outcomes import Hooks, Outcomes
+from reframed.paths import WORK, job_log
+from reframed.progress import Tracker
 from reframed.protocol import (
     Done,
     Failed,
@@ -42,20 +41,12 @@ from reframed.recipe import settings_of
 from reframed.steps import names as step_names
 from reframed.steps import step_class
 from reframed.steps.base import Step
-from reframed.store import arrivals, jobs, publications
+from reframed.store import arrivals, jobs
 from reframed.store.jobs import Claimed, Verdict
 from reframed.store.ledger import Ledger, Stopped
-from reframed.text import safe, size
+from reframed.text import safe
 
-_PROGRESS_EVERY_S = 1.0
 log = logging.getLogger(__name__)
-
-
-class Hooks(NamedTuple):
-    """What slots tell the rest of the daemon: steps may have become due; the inboxes' files may have changed."""
-
-    steps_due: Callable[[], None]
-    files_changed: Callable[[], None]
 
 
 class _Blocked(Exception):
@@ -76,13 +67,22 @@ class Slots:
     def __init__(self, ledger: Ledger, config: Config, hooks: Hooks) -> None:
         self._ledger = ledger
         self._hooks = hooks
-        self.config = config
-        self.cache = Cache(config.state_path / CACHE)
+        self._outcomes = Outcomes(ledger, config, hooks)
+        self._config = config
         self._lock = threading.Lock()
         self._idle: list[tuple[str, Child]] = []
         self._running: dict[int, Child] = {}
         self._cancelled: set[int] = set()
         self._stopping = False
+
+    @property
+    def outcomes(self) -> Outcomes:
+        """What publishes finished jobs."""
+        return self._outcomes
+
+    def adopt(self, config: Config) -> None:
+        """Go on with another configuration."""
+        self._config = self._outcomes.config = config
 
     def execute(self, kind: str, step_id: int) -> None:
         """Claim the step, run it, record how it ended. Called by the queue's workers; never raises."""
@@ -108,7 +108,7 @@ class Slots:
 
     def end_idle(self) -> float | None:
         """End runners idle for longer than configured; seconds until the next one is due."""
-        limit = self.config.models.idle_unload
+        limit = self._config.models.idle_unload
         now = time.monotonic()
         with self._lock:
             due = [item for item in self._idle if now - item[1].idle_since >= limit]
@@ -140,35 +140,25 @@ class Slots:
         else:
             log.info("%s of %s took %.2f s", claimed.name, claimed.display, time.monotonic() - started, extra=marks)
             if following is None:
-                self.publish(claimed.job, claimed.arrival)
+                self._outcomes.publish(claimed.job, claimed.arrival)
         self._hooks.steps_due()
 
     def _ended_badly(self, claimed: Claimed, error: Exception) -> None:
         match error:
             case _Blocked():
-                self._block(claimed.job, error.verdict)
+                self._outcomes.block(claimed.job, error.verdict)
             case _SourceGone():
-                self._source_gone(claimed, str(error))
+                self._outcomes.source_gone(claimed, str(error))
             case ChildDied():
                 self._crashed(claimed, error)
             case RunnerBroken():
-                self._block(claimed.job, Verdict("runner_broken", error.message, error.hint))
+                self._outcomes.block(claimed.job, Verdict("runner_broken", error.message, error.hint))
             case StepFailed():
-                self._failed(claimed.job, claimed.arrival, error)
+                self._outcomes.failed(claimed.job, claimed.arrival, error)
             case OSError():
-                self._failed(claimed.job, claimed.arrival, explain(error, os.fsencode(self.config.state)))
+                self._outcomes.failed(claimed.job, claimed.arrival, explain(error, os.fsencode(self._config.state)))
             case _:
-                self._broke(claimed.job, claimed.arrival, error)
-
-    def _block(self, job_id: int, verdict: Verdict) -> None:
-        self._ledger.run(lambda: jobs.block(job_id, verdict, time.time()))
-        log.warning("waits: %s %s", verdict.message, verdict.hint, extra={"job": job_id})
-
-    def _broke(self, job_id: int, arrival_id: int, error: Exception) -> None:
-        """An error that nobody foresaw, inside the daemon: said, and tried again like one that may pass."""
-        log.error("an error of the daemon itself", exc_info=error, extra={"job": job_id})
-        message = f"An unexpected error in the daemon: {type(error).__name__}: {error}"
-        self._failed(job_id, arrival_id, StepFailed("unexpected", message, "Please report it.", retry=True))
+                self._outcomes.broke(claimed.job, claimed.arrival, error)
 
     def _run_step(self, kind: str, claimed: Claimed) -> int | None:
         """Run or find the step's result; the id of the next step."""
@@ -176,21 +166,21 @@ class Slots:
         source = self._check_source(claimed)
         claimed = self._with_media(kind, claimed)
         step = _decode(claimed)
-        settings = settings_of(self.config, "cuda" if kind == "gpu" else "cpu")
+        settings = settings_of(self._config, "cuda" if kind == "gpu" else "cpu")
         inputs = [item.sha256 for _, item in claimed.inputs] or [claimed.sha256]
         media = msgspec.json.decode(claimed.media, type=MediaInfo)
         try:
             key = step_key(claimed.name, step, settings, inputs)
         except ReframeError as error:
             raise StepFailed("model_missing", error.message, error.hint) from error
-        artifacts = self.cache.get(key)
+        artifacts = self._outcomes.cache.get(key)
         cached, engine_s = artifacts is not None, 0.0
         if artifacts is None:
             done, folder = self._run_fresh(kind, claimed, step, settings, media, source)
             self._check_source(claimed)
             # A model that was fetched during the run is part of the key from now on.
             key = step_key(claimed.name, step, settings, inputs)
-            self.cache.put(key, claimed.name, folder, done.artifacts)
+            self._outcomes.cache.put(key, claimed.name, folder, done.artifacts)
             shutil.rmtree(folder, ignore_errors=True)
             artifacts, engine_s = done.artifacts, done.engine_s
         held, following = self._ledger.run(
@@ -212,7 +202,7 @@ class Slots:
     def _run_fresh(
         self, kind: str, claimed: Claimed, step: Step, settings: Settings, media: MediaInfo, source: bytes
     ) -> tuple[Done, Path]:
-        state = self.config.state_path
+        state = self._config.state_path
         folder = state / WORK / f"{claimed.job}-{claimed.step}-{claimed.attempt}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
@@ -223,7 +213,10 @@ class Slots:
             options=msgspec.to_builtins(step),
             source=pack_path(source),
             media=media,
-            inputs=[Input(path=str(self.cache.place(key) / item.file), artifact=item) for key, item in claimed.inputs],
+            inputs=[
+                Input(path=str(self._outcomes.cache.place(key) / item.file), artifact=item)
+                for key, item in claimed.inputs
+            ],
             folder=str(folder),
             log=str(log_path),
             label=f"job {claimed.job}, step {claimed.step}, attempt {claimed.attempt}",
@@ -243,12 +236,12 @@ class Slots:
     def _converse(self, kind: str, claimed: Claimed, request: RunRequest | ProbeRequest, media_s: float) -> Message:
         """Hand a request to a runner and follow it to its last message. Raises ChildDied, StepFailed."""
         child = self._take(kind, claimed.job)
-        progress = _Progress(self._ledger, claimed, media_s)
+        progress = Tracker(self._ledger, claimed, media_s)
         healthy = False
         try:
             child.send(request)
             while True:
-                message = child.receive(self.config.limits.stall)
+                message = child.receive(self._config.limits.stall)
                 if isinstance(message, Progress):
                     progress.report(message.fraction)
                 elif isinstance(message, Note):
@@ -259,7 +252,7 @@ class Slots:
         except ChildSilent:
             raise StepFailed(
                 "stalled",
-                f"The step reported nothing for {self.config.limits.stall:.0f} s and was stopped.",
+                f"The step reported nothing for {self._config.limits.stall:.0f} s and was stopped.",
                 "Raise `limits: stall:` if this machine is that slow.",
                 retry=True,
             ) from None
@@ -273,7 +266,7 @@ class Slots:
             found = next((item for item in reversed(self._idle) if item[0] == kind and item[1].alive), None)
             if found:
                 self._idle.remove(found)
-        child = found[1] if found else Child(self.config.state_path, self.config.nice, self.config.offline)
+        child = found[1] if found else Child(self._config.state_path, self._config.nice, self._config.offline)
         with self._lock:
             self._running[job] = child
             late = self._stopping or job in self._cancelled
@@ -297,7 +290,7 @@ class Slots:
 
     def _check_room(self, claimed: Claimed) -> None:
         """Raise _Blocked while a disk that the job writes to is nearly full."""
-        reason = no_room(self.config, claimed.outbox)
+        reason = no_room(self._config, claimed.outbox)
         if reason:
             raise _Blocked("no_space", reason, "Free some space; the job then goes on by itself.")
 
@@ -331,34 +324,6 @@ class Slots:
         self._ledger.run(lambda: arrivals.set_media(claimed.arrival, media, answer.sha256))
         return claimed._replace(media=media, sha256=answer.sha256)
 
-    def publish(self, job_id: int, arrival_id: int) -> None:
-        """Publish a job whose steps are done, then see to its source."""
-        try:
-            published = publish(self._ledger, self.cache, job_id, time.time)
-        except OutboxAway as away:
-            message = f"The outbox {safe(str(away))} is not there."
-            self._block(job_id, Verdict("outbox_away", message, "Is its disk mounted? Else create it."))
-        except StepFailed as failed:
-            self._failed(job_id, arrival_id, failed)
-        except Stopped:
-            raise
-        except Exception as error:  # noqa: BLE001 - reported
-            self._broke(job_id, arrival_id, error)
-        else:
-            if published:
-                log.info("done", extra={"job": job_id})
-                dispose(self._ledger, arrival_id)
-                self._hooks.files_changed()
-
-    def _failed(self, job_id: int, arrival_id: int, failed: StepFailed) -> None:
-        limits = self.config.limits
-        verdict = Verdict(failed.code, failed.message, failed.hint, failed.tail)
-        if failed.code == "no_space":  # never given up: it goes on as soon as there is room
-            self._block(job_id, verdict)
-            return
-        limit = limits.attempts if failed.retry else 0
-        self._end(job_id, arrival_id, verdict, limit, limits.retry_delay, "failures")
-
     def _crashed(self, claimed: Claimed, died: ChildDied) -> None:
         with self._lock:
             if claimed.job in self._cancelled or self._stopping:
@@ -371,68 +336,7 @@ class Slots:
             f"The process that ran {claimed.name} {died}.",
             "The file may be damaged, or memory too short: try a smaller model. The log has its last words.",
         )
-        self._end(claimed.job, claimed.arrival, verdict, self.config.limits.crashes, 0.0, "crashes")
-
-    def _end(self, job_id: int, arrival_id: int, verdict: Verdict, limit: int, delay_s: float, counter: str) -> None:
-        state = self._ledger.run(lambda: jobs.fail(job_id, verdict, time.time(), limit, delay_s, counter))
-        log.error("%s: %s (%s)", verdict.code, verdict.message, state, extra={"job": job_id})
-        dispose(self._ledger, arrival_id)
-        self._hooks.files_changed()
-
-    def _source_gone(self, claimed: Claimed, message: str) -> None:
-        verdict = Verdict("source_gone", message, "Drop the file into the inbox again if it is still wanted.")
-
-        def record() -> None:
-            jobs.cancel(claimed.job, verdict, time.time())
-            publications.gone(claimed.arrival)
-
-        self._ledger.run(record)
-        log.warning("cancelled: %s", message, extra={"job": claimed.job})
-        self._hooks.files_changed()
-
-
-class _Progress:
-    """Writes progress into the ledger about once a second, with an estimate of the time left."""
-
-    def __init__(self, ledger: Ledger, claimed: Claimed, media_s: float) -> None:
-        self._ledger = ledger
-        self._claimed = claimed
-        self._started = self._written = time.monotonic()
-        pace = ledger.run(lambda: jobs.pace(claimed.name)) if media_s else None
-        self._expected_s = pace * media_s if pace is not None else None
-        self._write(0.0)
-
-    def report(self, fraction: float) -> None:
-        """The step is `fraction` done."""
-        if time.monotonic() - self._written >= _PROGRESS_EVERY_S:
-            self._written = time.monotonic()
-            self._write(fraction)
-
-    def _write(self, fraction: float) -> None:
-        left_s = time_left(fraction, time.monotonic() - self._started, self._expected_s)
-        claimed = self._claimed
-        self._ledger.run(lambda: jobs.progress(claimed.step, claimed.claim, fraction, left_s))
-
-
-def time_left(fraction: float, elapsed_s: float, expected_s: float | None) -> float | None:
-    """Seconds left: by what similar steps took at first, more and more by this one's own pace. None: nobody knows."""
-    own = elapsed_s * (1 - fraction) / fraction if fraction > 0.02 else None
-    past = max(0.0, expected_s - elapsed_s) if expected_s is not None else None
-    if own is None or past is None:
-        return own if past is None else past
-    return own * fraction + past * (1 - fraction)
-
-
-def no_room(config: Config, outbox: bytes) -> str:
-    """Why a job with this outbox must wait for disk space, or ''."""
-    for folder in {os.fsencode(config.state), outbox} - {b""}:
-        try:
-            free = free_bytes(folder)
-        except OSError:
-            continue
-        if free < config.limits.min_free:
-            return f"waiting for disk space: {size(free)} free in {safe(folder)}, {size(config.limits.min_free)} wanted"
-    return ""
+        self._outcomes.end(claimed.job, claimed.arrival, verdict, self._config.limits.crashes, 0.0, "crashes")
 
 
 def _decode(claimed: Claimed) -> Step:
@@ -447,14 +351,3 @@ def _decode(claimed: Claimed) -> Step:
             f"The job was planned by another version of Reframe: {error}.",
             "Drop the file again, or `reframe add` it: it is then planned anew.",
         ) from None
-
-
-def slot_counts(settings: Config) -> dict[str, int]:
-    """Slots by kind; `gpu: auto` is 1 if this machine has an NVIDIA GPU."""
-    gpu = settings.slots.gpu
-    return {"cpu": settings.slots.cpu, "gpu": int(has_gpu()) if gpu == "auto" else gpu}
-
-
-def has_gpu() -> bool:
-    """Whether the NVIDIA driver is there, without loading it."""
-    return Path("/dev/nvidiactl").exists() or Path("/proc/driver/nvidia/version").exists()

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reframed import __version__, config, lock
+from reframed.capacity import has_gpu
 from reframed.config import BESIDE, Config, Inbox
 from reframed.errors import ReframeError
 from reframed.filesystem import free_bytes, mount_of
 from reframed.inbox.watch import FOLDERS_MAX, polls
 from reframed.ops.check import check_all
-from reframed.slots import has_gpu
 from reframed.text import safe, size
 
 OK, WARN, BAD = "ok", "warn", "BAD"

@@ -300,8 +300,7 @@ def finish(job_id: int, now: float) -> None:
 
 def cancel(job_id: int, verdict: Verdict, now: float) -> None:
     """Cancel a job. Raises ReframeError if it cannot be cancelled any more."""
-    job = Job.get_by_id(job_id)
-    _end(job, State.CANCELLED, verdict, now)
+    _end(Job.get_by_id(job_id), State.CANCELLED, verdict, now)
 
 
 def retry(job_id: int, now: float) -> None:
