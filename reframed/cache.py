@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -29,6 +30,7 @@ class Cache:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self._lock = threading.Lock()
 
     def place(self, key: str) -> Path:
         """The folder of `key`."""
@@ -46,10 +48,19 @@ class Cache:
             return None
         return manifest.artifacts
 
-    def put(self, key: str, step: str, folder: Path, artifacts: list[Artifact]) -> None:
-        """Move the declared files of `folder` under `key`, durably. An entry that is there already stays."""
-        if self.get(key) is not None:
-            return
+    def put(self, key: str, step: str, folder: Path, artifacts: list[Artifact]) -> list[Artifact]:
+        """Move the declared files of `folder` under `key`, durably; the artifacts that hold from now on.
+
+        An entry that is there already stays, and its artifacts are returned: two slots may do the same at once, and
+        Whisper does not hear exactly the same twice.
+        """
+        with self._lock:
+            there = self.get(key)
+            if there is None:
+                self._move_in(key, step, folder, artifacts)
+            return artifacts if there is None else there
+
+    def _move_in(self, key: str, step: str, folder: Path, artifacts: list[Artifact]) -> None:
         place = self.place(key)
         shutil.rmtree(place, ignore_errors=True)
         place.mkdir(parents=True)

@@ -180,9 +180,9 @@ class Slots:
             self._check_source(claimed)
             # A model that was fetched during the run is part of the key from now on.
             key = step_key(claimed.name, step, settings, inputs)
-            self._outcomes.cache.put(key, claimed.name, folder, done.artifacts)
+            artifacts = self._outcomes.cache.put(key, claimed.name, folder, done.artifacts)
             shutil.rmtree(folder, ignore_errors=True)
-            artifacts, engine_s = done.artifacts, done.engine_s
+            engine_s = done.engine_s
         held, following = self._ledger.run(
             lambda: jobs.complete(
                 claimed.step,
