@@ -37,6 +37,7 @@ def test_reading_verbs_as_text_and_as_json(ledger_with_two: Home) -> None:
     shown = home.run("show", "2").stdout
     assert "The file has no audio track." in shown
     assert "Record it again." in shown
+    assert "waits:    for a free slot" in home.run("show", "1").stdout
     assert home.json("show", "2")["steps"][0]["name"] == "transcribe"
     assert home.json("status")["jobs"]["failed"] == 1
     assert home.json("log", "1")["lines"] == []

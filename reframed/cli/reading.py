@@ -171,6 +171,8 @@ def _show_lines(job: Row) -> list[str]:
     lines = [f"Job {job['id']}: {job['name']}, {job['state']}"]
     if job["reason"]:
         lines += [f"  why:      {job['reason']}", f"  to do:    {job['hint']}"]
+    if job["state"] == "queued":
+        lines.append(f"  waits:    {_waits(job)}")
     if job["trouble"]:
         lines.append(f"  note:     {job['trouble']}")
     media = job["media"]
@@ -186,6 +188,12 @@ def _show_lines(job: Row) -> list[str]:
         for event in job["events"]
     ]
     return [*lines, f"  log:      {safe(job['log'])}"]
+
+
+def _waits(job: Row) -> str:
+    """What a queued job is waiting for."""
+    left = (job["retry_at"] or 0.0) - time.time()
+    return f"for its next try, in {duration(left)}" if left > 0 else "for a free slot (or for the daemon to run)"
 
 
 def _step_line(step: Row) -> str:
