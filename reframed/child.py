@@ -8,6 +8,7 @@ import select
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -62,6 +63,8 @@ class Child:
             with contextlib.suppress(OSError):
                 os.setpriority(os.PRIO_PROCESS, self._process.pid, nice)
         self._buffer = b""
+        self._lock = threading.Lock()
+        self._ended = False
         self.idle_since = time.monotonic()
         self._await_ready(state)
 
@@ -69,7 +72,7 @@ class Child:
         try:
             self.receive(_START_S)
         except (ChildDied, ChildSilent) as error:
-            self.kill()
+            self.close()
             raise RunnerBroken(
                 f"A runner process could not start: it {error or 'said nothing'}.",
                 f"See {state / 'logs' / 'runners.log'}; most likely the installation is incomplete.",
@@ -82,8 +85,11 @@ class Child:
 
     @property
     def alive(self) -> bool:
-        """Whether the process still runs."""
-        return self._process.poll() is None
+        """Whether the process still runs. Does not reap it: its group is signalled before that, or never."""
+        assert self._process.stdout is not None
+        poller = select.poll()
+        poller.register(self._process.stdout.fileno(), select.POLLIN)
+        return not self._ended and not any(events & select.POLLHUP for _, events in poller.poll(0))
 
     def send(self, request: Request) -> None:
         """Hand a request over. Raises ChildDied."""
@@ -91,7 +97,7 @@ class Child:
         try:
             self._process.stdin.write(encode(request))
             self._process.stdin.flush()
-        except OSError:
+        except (OSError, ValueError):
             raise ChildDied(self.kill()) from None
 
     def receive(self, timeout_s: float) -> Message:
@@ -114,16 +120,23 @@ class Child:
         return message
 
     def kill(self) -> int:
-        """Kill the whole group, now; its exit status."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL)
-        status = self._process.wait()
+        """Kill the whole group, now; its exit status. May be called from any thread, and again."""
+        with self._lock:
+            if not self._ended:
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self._process.pid, signal.SIGKILL)
+                self._process.wait()
+                self._ended = True
+                self._record.unlink(missing_ok=True)
+        return self._process.returncode
+
+    def close(self) -> None:
+        """Kill it and close its pipes: for the thread that sends and receives, and for no other."""
+        self.kill()
         for pipe in (self._process.stdin, self._process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        self._record.unlink(missing_ok=True)
-        return status
 
 
 def describe_status(status: int) -> str:

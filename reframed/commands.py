@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 import time
 import uuid
@@ -18,6 +19,7 @@ from reframed.paths import COMMANDS
 from reframed.text import safe
 
 MAX_BYTES = 64_000
+_NAME = re.compile(r"[\w-]{1,80}\.json", re.ASCII)
 VERBS = ("add", "cancel", "retry")
 _SPOOL_MODE = 0o1733  # anybody may leave a command, nobody may read or remove another's; the daemon judges the author
 
@@ -82,6 +84,8 @@ def pending(state: Path) -> list[Command | Malformed]:
 
 
 def _read(path: Path) -> Command | Malformed:
+    if not _NAME.fullmatch(path.name):
+        return Malformed(path, "its name is not a command's")
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
         with os.fdopen(handle, "rb") as file:

@@ -57,7 +57,7 @@ class Inbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     @property
     def recipes(self) -> list[str]:
         """The names of the recipes, in order."""
-        return [self.recipe] if isinstance(self.recipe, str) else list(self.recipe)
+        return [self.recipe] if isinstance(self.recipe, str) else list(dict.fromkeys(self.recipe))
 
     @property
     def keeps_source(self) -> bool:

@@ -7,6 +7,7 @@ import logging
 import os
 from typing import Any
 
+from reframed.arrival import is_same_file
 from reframed.filesystem import move_exclusive, remove_if_there, rename_exclusive
 from reframed.job import State
 from reframed.store import publications
@@ -37,6 +38,8 @@ def dispose(ledger: Ledger, arrival_id: int) -> None:
             os.path.join(case.root, folder, case.subfolder) if case.subfolder else os.path.join(case.root, folder),
         )
     except FileNotFoundError:
+        if not os.path.isdir(case.root):
+            return  # the inbox is away, and the source with it; the next start sees to it
         ledger.run(lambda: publications.gone(arrival_id))
     except OSError as error:
         trouble = (
@@ -63,7 +66,7 @@ def _finish_move(ledger: Ledger, case: Disposal) -> bool:
         status = os.lstat(case.target)
     except OSError:
         return False
-    if os.path.lexists(case.place) or f"{status.st_dev}:{status.st_ino}" != case.inode:
+    if os.path.lexists(case.place) or not is_same_file(status, case.identity):
         return False
     ledger.run(lambda: publications.moved(case.arrival, case.target))
     return True
@@ -73,8 +76,7 @@ def _move(ledger: Ledger, case: Disposal, folder: bytes) -> None:
     if os.path.dirname(case.place) == folder:  # a retry that failed again
         _write_reason(ledger, case, case.place) if case.failed is not None else None
         return
-    status = os.lstat(case.place)
-    if f"{status.st_dev}:{status.st_ino}" != case.inode:
+    if not is_same_file(os.lstat(case.place), case.identity):
         raise FileNotFoundError(case.place)  # another file took its name: that one is not ours to move
     os.makedirs(folder, exist_ok=True)
     target = free_name(folder, os.path.basename(case.place))
@@ -104,7 +106,8 @@ def _write_reason(ledger: Ledger, case: Disposal, target: bytes) -> None:
     folder, name = os.path.split(target)
     path = free_name(folder, name[: 255 - len(_REASON_SUFFIX)] + _REASON_SUFFIX)
     temporary = os.path.join(folder, b".reframe-reason-%d.part" % case.arrival)
-    with open(temporary, "wb") as file:
+    remove_if_there(temporary)
+    with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o644), "wb") as file:
         file.write(text)
         file.flush()
         os.fsync(file.fileno())

@@ -166,7 +166,7 @@ def move_exclusive(source: bytes, target: bytes) -> None:
         if error.errno != errno.EXDEV:
             raise
         folder, name = os.path.split(target)
-        temporary = os.path.join(folder, b".reframe-%d-" % os.getpid() + hashlib.sha256(name).hexdigest()[:12].encode())
+        temporary = os.path.join(folder, b".reframe-" + hashlib.sha256(name).hexdigest()[:16].encode() + b".part")
         try:
             copied = copy_synced(source, temporary)
             if copied != hash_file(source):
@@ -182,9 +182,13 @@ def move_exclusive(source: bytes, target: bytes) -> None:
 
 
 def copy_synced(source: bytes, target: bytes) -> str:
-    """Copy bytes and times into the new or emptied file `target`, sync it; the SHA-256 of what was written, in hex."""
+    """Copy bytes and times into `target`, one of our temporary names, and sync it; the SHA-256 of the content, in hex.
+
+    What an earlier try left under that name goes first; what somebody else puts there meanwhile is never written into.
+    """
     digest = hashlib.sha256()
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW
+    remove_if_there(target)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
     with open(source, "rb") as reader, os.fdopen(os.open(target, flags, 0o666), "wb") as writer:
         while chunk := reader.read(_COPY_BYTES):
             digest.update(chunk)

@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import peewee
-
 from reframed.capacity import no_room
 from reframed.commands import Command, Malformed, pending
 from reframed.config import Config
@@ -114,12 +112,12 @@ class Housekeeping:
 
     def _unblock(self) -> None:
         """Queue the blocked jobs again whose reason is gone."""
-        for job_id, code, source, root, outbox in self._ledger.run(jobs.blocked):
+        for job_id, code, root, outbox in self._ledger.run(jobs.blocked):
             if code == "no_space" and no_room(self.config, outbox):
                 continue
             if code == "outbox_away" and not os.path.isdir(outbox):
                 continue
-            if code == "inbox_away" and not (os.path.isdir(root) and os.path.lexists(source)):
+            if code == "inbox_away" and not os.path.isdir(root):
                 continue
             self._ledger.run(partial(jobs.unblock, job_id))
 
@@ -157,7 +155,9 @@ class Housekeeping:
         except ReframeError as error:
             outcome = {"message": f"{error.message} {error.hint}".strip(), "jobs": []}
             self._record(command, now, ok=False, outcome=outcome)
-        except (TypeError, ValueError, KeyError, peewee.PeeweeException) as error:
+        except Stopped:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever somebody wrote into a command must not end the daemon
             outcome = {"message": f"The command could not be understood: {error}", "jobs": []}
             self._record(command, now, ok=False, outcome=outcome)
         log.info("%s by uid %d: %s", command.verb, command.author_uid, outcome["message"])

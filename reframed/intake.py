@@ -37,6 +37,8 @@ LOOK_EVERY_S = 2.0
 NETWORK_LOOK_EVERY_S = 10.0
 FULL_LOOK_EVERY_S = 300.0
 HINT_PAUSE_S = 0.05
+ERROR_PAUSE_S = 60.0
+LOOK_PAUSE_MAX_S = 60.0
 ADDED = "added"
 log = logging.getLogger(__name__)
 
@@ -96,6 +98,7 @@ class Intake:
         self._recipes: Recipes = {}
         self._config = config
         self._entries: dict[bytes, _Entry] = {}
+        self._postponed: dict[bytes, float] = {}  # files that met an unexpected error
         self._answers: list[tuple[bytes, Identity, Probed | Failed | None]] = []
         self._known: set[tuple[str, Identity]] = set()
         self._folders: list[tuple[str, str, str, str]] = []
@@ -152,12 +155,12 @@ class Intake:
             self._refresh()
         for watched in self._watched:
             if now >= watched.look_at:
-                self._look(watched, now)
+                self._look_safely(watched, now)
         self._write_folders()
         self._take_answers(now)
         due = min((watched.look_at for watched in self._watched), default=now + LOOK_EVERY_S)
         for path in list(self._entries):
-            due = min(due, self._advance(path, now))
+            due = min(due, self._advance_safely(path, now))
         self._prober.end_idle()
         return due
 
@@ -197,6 +200,30 @@ class Intake:
         candidate = Candidate(identity_of(status), since, settle_s, grace_s=0.0)
         self._entries[path] = _Entry(candidate, None, b"", recipe)
 
+    def _look_safely(self, watched: _Watched, now: float) -> None:
+        """One inbox must not end the others' intake."""
+        try:
+            self._look(watched, now)
+        except Stopped:
+            raise
+        except Exception as error:
+            log.exception("looking into the inbox %s failed", watched.inbox.name)
+            watched.trouble = f"looking into it failed: {type(error).__name__}: {error}"
+            watched.look_at = now + ERROR_PAUSE_S
+
+    def _advance_safely(self, path: bytes, now: float) -> float:
+        """One file must not end the others' intake."""
+        try:
+            return self._advance(path, now) if now >= self._postponed.get(path, 0.0) else self._postponed[path]
+        except Stopped:
+            raise
+        except Exception as error:
+            log.exception("%s could not be taken", safe(path))
+            self._postponed[path] = now + ERROR_PAUSE_S
+            why = Why("error", f"an unexpected error, tried again in a minute: {type(error).__name__}: {error}")
+            self._explain(self._entries[path], path, why)
+            return now + ERROR_PAUSE_S
+
     def _look(self, watched: _Watched, now: float) -> None:
         started = time.monotonic()
         look = watched.scanner.look(full=now >= watched.full_at)
@@ -204,7 +231,7 @@ class Intake:
             watched.full_at = now + FULL_LOOK_EVERY_S
         took = time.monotonic() - started
         pause = NETWORK_LOOK_EVERY_S if watched.network else LOOK_EVERY_S
-        watched.look_at = now + max(pause, 500 * took)
+        watched.look_at = now + max(pause, min(500 * took, LOOK_PAUSE_MAX_S))
         watched.trouble, watched.folders = look.trouble, look.folders
         if not watched.polled and not look.trouble:
             self._watch(watched)
@@ -334,6 +361,7 @@ class Intake:
 
     def _forget(self, path: bytes, entry: _Entry) -> None:
         self._entries.pop(path, None)
+        self._postponed.pop(path, None)
         self._explain(entry, path, None)
 
     def _explain(self, entry: _Entry, path: bytes, why: Why | None) -> None:

@@ -17,6 +17,7 @@ from huey.consumer import Consumer, Scheduler
 from huey.storage import SqliteStorage
 
 KINDS = ("cpu", "gpu")
+log = logging.getLogger(__name__)
 Execute = Callable[[int], None]
 
 
@@ -112,7 +113,13 @@ class Queues:
                 self._pending.add(step_id)
             kind = wanted if self._workers.get(wanted) else "cpu"
             huey = self._hueys[kind]
-            huey.enqueue(self._tasks[kind].s(step_id, priority=priority))
+            try:
+                huey.enqueue(self._tasks[kind].s(step_id, priority=priority))
+            except Exception as error:  # noqa: BLE001 - a hint that is lost is given again by the next sweep
+                log.error("a step could not be queued now, it is tried again: %s", error)
+                with self._lock:
+                    self._pending.discard(step_id)
+                return
 
     def stop(self, timeout_s: float) -> None:
         """Let workers end after what they are doing."""

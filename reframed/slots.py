@@ -42,7 +42,7 @@ from reframed.steps import names as step_names
 from reframed.steps import step_class
 from reframed.steps.base import Step
 from reframed.store import arrivals, jobs
-from reframed.store.jobs import Claimed, Verdict
+from reframed.store.jobs import Claimed, Hold, Verdict
 from reframed.store.ledger import Ledger, Stopped
 from reframed.text import safe
 
@@ -71,8 +71,7 @@ class Slots:
         self._config = config
         self._lock = threading.Lock()
         self._idle: list[tuple[str, Child]] = []
-        self._running: dict[int, Child] = {}
-        self._cancelled: set[int] = set()
+        self._running: dict[str, tuple[int, Child]] = {}  # by claim: the job and its runner
         self._stopping = False
 
     @property
@@ -90,8 +89,6 @@ class Slots:
         try:
             claimed = self._ledger.run(lambda: jobs.claim(step_id, token, time.time()))
             if claimed is not None:
-                with self._lock:
-                    self._cancelled.discard(claimed.job)
                 self._execute(kind, claimed)
         except Stopped:
             pass
@@ -101,9 +98,8 @@ class Slots:
     def cancel(self, job_id: int) -> None:
         """End the runner that works for the job, if one does."""
         with self._lock:
-            self._cancelled.add(job_id)
-            child = self._running.get(job_id)
-        if child is not None:
+            children = [child for job, child in self._running.values() if job == job_id]
+        for child in children:
             child.kill()
 
     def end_idle(self) -> float | None:
@@ -115,14 +111,14 @@ class Slots:
             self._idle = [item for item in self._idle if item not in due]
             left = [limit - (now - child.idle_since) for _, child in self._idle]
         for _, child in due:
-            child.kill()
+            child.close()
         return min(left, default=None)
 
     def stop(self) -> None:
         """Kill every runner; steps under way go back to the queue."""
         with self._lock:
             self._stopping = True
-            children = [child for _, child in self._idle] + list(self._running.values())
+            children = [child for _, child in [*self._idle, *self._running.values()]]
             self._idle = []
         for child in children:
             child.kill()
@@ -133,8 +129,6 @@ class Slots:
         started = time.monotonic()
         try:
             following = self._run_step(kind, claimed)
-        except Stopped:
-            raise
         except Exception as error:  # noqa: BLE001 - told apart there
             self._ended_badly(claimed, error)
         else:
@@ -144,21 +138,27 @@ class Slots:
         self._hooks.steps_due()
 
     def _ended_badly(self, claimed: Claimed, error: Exception) -> None:
+        """Record why the step did not end well. A stop is nobody's failure; a claim that fell has no say."""
+        hold = _hold(claimed)
+        if self._stopping or isinstance(error, Stopped):
+            self._ledger.run(lambda: jobs.release(*hold))
+            return
         match error:
             case _Blocked():
-                self._outcomes.block(claimed.job, error.verdict)
+                self._outcomes.block(claimed.job, error.verdict, hold)
             case _SourceGone():
                 self._outcomes.source_gone(claimed, str(error))
             case ChildDied():
                 self._crashed(claimed, error)
             case RunnerBroken():
-                self._outcomes.block(claimed.job, Verdict("runner_broken", error.message, error.hint))
+                self._outcomes.block(claimed.job, Verdict("runner_broken", error.message, error.hint), hold)
             case StepFailed():
-                self._outcomes.failed(claimed.job, claimed.arrival, error)
+                self._outcomes.failed(claimed.job, claimed.arrival, error, hold)
             case OSError():
-                self._outcomes.failed(claimed.job, claimed.arrival, explain(error, os.fsencode(self._config.state)))
+                failed = explain(error, os.fsencode(self._config.state))
+                self._outcomes.failed(claimed.job, claimed.arrival, failed, hold)
             case _:
-                self._outcomes.broke(claimed.job, claimed.arrival, error)
+                self._outcomes.broke(claimed.job, claimed.arrival, error, hold)
 
     def _run_step(self, kind: str, claimed: Claimed) -> int | None:
         """Run or find the step's result; the id of the next step."""
@@ -235,7 +235,7 @@ class Slots:
 
     def _converse(self, kind: str, claimed: Claimed, request: RunRequest | ProbeRequest, media_s: float) -> Message:
         """Hand a request to a runner and follow it to its last message. Raises ChildDied, StepFailed."""
-        child = self._take(kind, claimed.job)
+        child = self._take(kind, claimed)
         progress = Tracker(self._ledger, claimed, media_s)
         healthy = False
         try:
@@ -257,32 +257,32 @@ class Slots:
                 retry=True,
             ) from None
         finally:
-            self._give_back(kind, claimed.job, child, healthy)
+            self._give_back(kind, claimed.claim, child, healthy)
 
-    def _take(self, kind: str, job: int) -> Child:
+    def _take(self, kind: str, claimed: Claimed) -> Child:
+        """A warm runner, or a new one. Raises Stopped if the claim fell meanwhile (cancelled, or the daemon stops)."""
         with self._lock:
-            if self._stopping:
-                raise Stopped
             found = next((item for item in reversed(self._idle) if item[0] == kind and item[1].alive), None)
             if found:
                 self._idle.remove(found)
         child = found[1] if found else Child(self._config.state_path, self._config.nice, self._config.offline)
         with self._lock:
-            self._running[job] = child
-            late = self._stopping or job in self._cancelled
-        if late:
-            child.kill()
+            self._running[claimed.claim] = (claimed.job, child)
+        # From here on `cancel` and `stop` find the runner; what they did before shows now.
+        if self._stopping or not self._ledger.run(lambda: jobs.is_held(_hold(claimed))):
+            self._give_back(kind, claimed.claim, child, healthy=not self._stopping)
+            raise Stopped
         return child
 
-    def _give_back(self, kind: str, job: int, child: Child, healthy: bool) -> None:
+    def _give_back(self, kind: str, claim: str, child: Child, healthy: bool) -> None:
         with self._lock:
-            self._running.pop(job, None)
+            self._running.pop(claim, None)
             keep = healthy and child.alive and not self._stopping
             if keep:
                 child.idle_since = time.monotonic()
                 self._idle.append((kind, child))
         if not keep:
-            child.kill()
+            child.close()
 
     def _note(self, claimed: Claimed, message: Note) -> None:
         log.warning("%s", message.text, extra={"job": claimed.job, "step": claimed.name})
@@ -325,18 +325,19 @@ class Slots:
         return claimed._replace(media=media, sha256=answer.sha256)
 
     def _crashed(self, claimed: Claimed, died: ChildDied) -> None:
-        with self._lock:
-            if claimed.job in self._cancelled or self._stopping:
-                self._cancelled.discard(claimed.job)
-                if self._stopping:
-                    self._ledger.run(lambda: jobs.release(claimed.step, claimed.claim))
-                return
+        if not self._ledger.run(lambda: jobs.is_held(_hold(claimed))):
+            return  # cancelled: that is why it died
         verdict = Verdict(
             "runner_crashed",
             f"The process that ran {claimed.name} {died}.",
             "The file may be damaged, or memory too short: try a smaller model. The log has its last words.",
         )
-        self._outcomes.end(claimed.job, claimed.arrival, verdict, self._config.limits.crashes, 0.0, "crashes")
+        limit = self._config.limits.crashes
+        self._outcomes.end(claimed.job, claimed.arrival, verdict, limit, 0.0, "crashes", _hold(claimed))
+
+
+def _hold(claimed: Claimed) -> Hold:
+    return Hold(claimed.step, claimed.claim)
 
 
 def _decode(claimed: Claimed) -> Step:

@@ -31,6 +31,14 @@ def test_what_is_no_command_is_told_apart(tmp_path: Path, content: bytes) -> Non
     assert isinstance(commands.pending(tmp_path)[0], Malformed)
 
 
+def test_a_name_that_is_no_commands_is_refused(tmp_path: Path) -> None:
+    spool = os.fsencode(commands.make_spool(tmp_path))
+    for name in (b"\xff1.json", b"a b.json", b"x" * 200 + b".json", b"1.txt"):
+        with open(os.path.join(spool, name), "w") as file:
+            file.write('{"verb": "retry", "arguments": {"jobs": [1]}}')
+    assert all(isinstance(item, Malformed) for item in commands.pending(tmp_path))
+
+
 def test_links_and_pipes_in_the_spool_are_not_opened(tmp_path: Path) -> None:
     spool = commands.make_spool(tmp_path)
     secret = tmp_path / "secret"

@@ -282,6 +282,17 @@ def test_an_outbox_that_comes_back_gets_its_results(home: Home) -> None:
     assert home.outputs() == ["a.en.srt", "a.en.vtt"]
 
 
+def test_no_command_ends_the_daemon(home: Home) -> None:
+    home.start()
+    for number, arguments in enumerate(
+        ('{"jobs": [1e999]}', '{"jobs": [10000000000000000000000]}', '{"jobs": 7}', "{}")
+    ):
+        (home.state / "commands" / f"{number}.json").write_text(f'{{"verb": "retry", "arguments": {arguments}}}')
+    wait_for(lambda: os.listdir(home.state / "commands") == [])
+    shutil.copy(SHORT, home.inbox / "a.wav")
+    assert home.ended()[0]["state"] == "done"
+
+
 def test_systemd_is_told(home: Home) -> None:
     import socket
 

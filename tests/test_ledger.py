@@ -8,16 +8,18 @@ from pathlib import Path
 
 import pytest
 
-from reframed.arrival import Arrival, Identity
+from reframed.arrival import Arrival, Identity, identity_of, is_same_file
 from reframed.errors import ReframeError
 from reframed.job import ENDED, TRANSITIONS, State
 from reframed.protocol import Artifact
 from reframed.store import arrivals, jobs, publications, retention
-from reframed.store.jobs import JobPlan, StepPlan, Verdict
+from reframed.store.jobs import Hold, JobPlan, StepPlan, Verdict
 from reframed.store.ledger import Ledger
 from reframed.store.reads import Filter, Reader
 
 PLAN = JobPlan("captions", "r1", (StepPlan("transcribe", "{}", "gpu"), StepPlan("captions", "{}", "cpu")))
+
+ME = Hold(1, "me")
 
 
 def arrival(name: bytes = b"a.mp4", inode: str = "1:1", **more: object) -> Arrival:
@@ -105,12 +107,12 @@ def test_failures_wait_longer_each_time_and_end(ledger: Ledger) -> None:
     verdict = Verdict("no_space", "full")
     for now, retry_at in ((10.0, 15.0), (20.0, 30.0)):
         ledger.run(lambda now=now: jobs.claim(1, "me", now))  # type: ignore[misc]
-        assert ledger.run(lambda now=now: jobs.fail(1, verdict, now, 3, 5.0, "failures")) == "queued"  # type: ignore[misc]
+        assert ledger.run(lambda now=now: jobs.fail(1, verdict, now, 3, 5.0, "failures", ME)) == "queued"  # type: ignore[misc]
         assert ledger.run(lambda now=now: jobs.next_retry(now)) == retry_at  # type: ignore[misc]
         assert ledger.run(lambda now=now: jobs.due(now)) == []  # type: ignore[misc]
         assert ledger.run(lambda now=now: jobs.claim(1, "me", now)) is None  # type: ignore[misc]
     ledger.run(lambda: jobs.claim(1, "me", 40.0))
-    assert ledger.run(lambda: jobs.fail(1, verdict, 41.0, 3, 5.0, "failures")) == "failed"
+    assert ledger.run(lambda: jobs.fail(1, verdict, 41.0, 3, 5.0, "failures", ME)) == "failed"
     assert state(ledger, 1)["reason"] == "full"
     assert state(ledger, 1)["attempt"] == 3
     ledger.run(lambda: jobs.retry(1, 50.0))
@@ -126,6 +128,33 @@ def test_a_late_result_of_a_cancelled_job_is_dropped(ledger: Ledger) -> None:
     assert ledger.run(lambda: jobs.complete(1, "me", "k", [], **done)) == (False, None)  # type: ignore[arg-type]
     with pytest.raises(ReframeError, match="cannot become"):
         ledger.run(lambda: jobs.cancel(1, Verdict("cancelled", "again"), 5.0))
+
+
+def test_a_claim_that_fell_has_no_say(ledger: Ledger) -> None:
+    """Cancelled and retried while the first worker still winds down: the second one's run is not touched."""
+    ledger.run(lambda: arrivals.record(arrival(), [PLAN], None, 1.0))
+    ledger.run(lambda: jobs.claim(1, "me", 2.0))
+    ledger.run(lambda: jobs.cancel(1, Verdict("cancelled", "by hand"), 3.0))
+    ledger.run(lambda: jobs.retry(1, 4.0))
+    ledger.run(lambda: jobs.claim(1, "second", 5.0))
+    ledger.run(lambda: jobs.fail(1, Verdict("crash", "x"), 6.0, 1, 0.0, "crashes", ME))
+    ledger.run(lambda: jobs.block(1, Verdict("away", "x"), 6.0, ME))
+    ledger.run(lambda: jobs.release(*ME))
+    found = state(ledger, 1)
+    assert (found["state"], found["crashes"]) == ("running", 0)
+    assert ledger.run(lambda: jobs.is_held(Hold(1, "second")))
+
+
+def test_a_date_far_away_and_a_new_device_number(ledger: Ledger, tmp_path: Path) -> None:
+    path = tmp_path / "a.mp4"
+    path.write_bytes(b"x")
+    os.utime(path, (20_000_000_000, 20_000_000_000))
+    identity = identity_of(path.stat())
+    taken = ledger.run(lambda: arrivals.record(arrival(identity=identity), [PLAN], None, 1.0))
+    assert taken.jobs == [1]
+    moved = Identity("999:" + identity.inode.partition(":")[2], identity.size, identity.mtime_ns)
+    assert is_same_file(path.stat(), moved)
+    assert not is_same_file(path.stat(), Identity(identity.inode, 2, identity.mtime_ns))
 
 
 def test_interruptions_are_counted_apart_and_wait_after_the_third(ledger: Ledger) -> None:

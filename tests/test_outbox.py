@@ -16,7 +16,7 @@ from reframed.filesystem import hash_file, move_exclusive, parse_mountinfo, rena
 from reframed.outbox import OutboxAway, publish
 from reframed.protocol import Artifact
 from reframed.store import arrivals, jobs
-from reframed.store.jobs import JobPlan, StepPlan, Verdict
+from reframed.store.jobs import Hold, JobPlan, StepPlan, Verdict
 from reframed.store.ledger import Ledger
 from reframed.store.reads import Reader
 
@@ -200,7 +200,9 @@ def test_trash_and_a_name_that_is_taken_there(tmp_path: Path) -> None:
 
 
 def test_a_failure_gets_its_reason_and_a_retry_clears_it(case: Case) -> None:
-    case.ledger.run(lambda: jobs.fail(1, Verdict("bad", "It was bad.", "Mend it.", "tail"), 5.0, 0, 0.0, "failures"))
+    case.ledger.run(
+        lambda: jobs.fail(1, Verdict("bad", "It was bad.", "Mend it.", "tail"), 5.0, 0, 0.0, "failures", None)
+    )
     case.dispose()
     reason = (case.inbox / "failed" / "film.mp4.reason.txt").read_text()
     for words in ("It was bad.", "Mend it.", "reframe retry 1", "tail"):
@@ -217,14 +219,14 @@ def test_a_failure_gets_its_reason_and_a_retry_clears_it(case: Case) -> None:
 
 
 def test_a_reason_that_somebody_wrote_into_stays(case: Case) -> None:
-    case.ledger.run(lambda: jobs.fail(1, Verdict("bad", "It was bad."), 5.0, 0, 0.0, "failures"))
+    case.ledger.run(lambda: jobs.fail(1, Verdict("bad", "It was bad."), 5.0, 0, 0.0, "failures", None))
     case.dispose()
     path = case.inbox / "failed" / "film.mp4.reason.txt"
     path.write_text(path.read_text() + "my own note")
     case.ledger.run(lambda: jobs.retry(1, 6.0))
     step = case.ledger.run(lambda: jobs.due(7.0))[0][0]
     case.ledger.run(lambda: jobs.claim(step, "me", 7.0))
-    case.ledger.run(lambda: jobs.fail(1, Verdict("bad", "Bad again."), 9.0, 0, 0.0, "failures"))
+    case.ledger.run(lambda: jobs.fail(1, Verdict("bad", "Bad again."), 9.0, 0, 0.0, "failures", Hold(step, "me")))
     case.dispose()
     assert "my own note" in path.read_text()
     assert "Bad again." in (case.inbox / "failed" / "film.mp4.reason (2).txt").read_text()
@@ -256,6 +258,33 @@ def test_an_interrupted_move_is_found_out(case: Case, monkeypatch: pytest.Monkey
     case.dispose()
     assert case.about()["disposition"] == "moved"
     assert case.about()["place"] == os.fsencode(case.inbox / "done" / "film.mp4")
+
+
+def test_a_planted_link_is_not_written_through(case: Case, tmp_path: Path) -> None:
+    precious = tmp_path / "precious"
+    precious.write_text("precious")
+    (case.inbox / "failed").mkdir()
+    (case.inbox / "failed" / ".reframe-reason-1.part").symlink_to(precious)
+    (case.outbox / f".reframe-{case.job}-0.part").symlink_to(precious)
+    case.publish()
+    assert case.names() == [b"film.en.srt", b"film.en.vtt"]
+    case.ledger.run(lambda: jobs.retry(1, 6.0))
+    step = case.ledger.run(lambda: jobs.due(7.0))[0][0]
+    case.ledger.run(lambda: jobs.claim(step, "me", 7.0))
+    case.ledger.run(lambda: jobs.fail(1, Verdict("bad", "It was bad."), 9.0, 0, 0.0, "failures", Hold(step, "me")))
+    case.dispose()
+    assert precious.read_text() == "precious"
+    assert "It was bad." in (case.inbox / "failed" / "film.mp4.reason.txt").read_text()
+
+
+def test_an_inbox_that_is_away_keeps_its_arrivals(case: Case) -> None:
+    case.publish()
+    case.inbox.rename(case.inbox.with_name("unmounted"))
+    case.dispose()
+    assert case.about()["disposition"] == "here"
+    case.inbox.with_name("unmounted").rename(case.inbox)
+    case.dispose()
+    assert case.about()["disposition"] == "moved"
 
 
 def test_renames_never_replace_whatever_the_file_system_offers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

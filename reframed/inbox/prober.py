@@ -84,7 +84,7 @@ class Prober:
     def _end(self, child: Child) -> None:
         with self._lock:
             self._children.discard(child)
-        child.kill()
+        child.close()
 
 
 def _judged(code: str, message: str) -> Failed:

@@ -13,7 +13,7 @@ from reframed.store import schema
 from reframed.store.jobs import JobPlan, Verdict, create
 from reframed.text import safe
 
-HERE = "here"
+IN_PLACE = ("here", "moving")
 
 
 class Taken(NamedTuple):
@@ -36,7 +36,7 @@ def known_identities() -> list[tuple[str, Identity]]:
     """Inbox and identity of every file that was taken and is still where it was taken."""
     query = schema.Arrival.select(
         schema.Arrival.inbox, schema.Arrival.inode, schema.Arrival.size, schema.Arrival.mtime_ns
-    ).where(schema.Arrival.disposition == HERE)
+    ).where(schema.Arrival.disposition.in_(IN_PLACE))
     return [(inbox, Identity(inode, size, mtime_ns)) for inbox, inode, size, mtime_ns in query.tuples()]
 
 
@@ -73,7 +73,7 @@ def record(arrival: Arrival, plans: Iterable[JobPlan], verdict: Verdict | None, 
 def _same_file(arrival: Arrival) -> Any:
     rows = schema.Arrival.select().where(
         (schema.Arrival.path == arrival.path)
-        & (schema.Arrival.disposition == HERE)
+        & schema.Arrival.disposition.in_(IN_PLACE)
         & (schema.Arrival.size == arrival.identity.size)
     )
     for row in rows:

@@ -9,7 +9,7 @@ import msgspec
 import peewee
 
 from reframed.errors import ReframeError
-from reframed.job import ENDED, State, StepState, may_retry, require
+from reframed.job import State, StepState, may_retry, require
 from reframed.protocol import Artifact
 from reframed.store import schema
 from reframed.store.schema import ArtifactRow, Event, Job, StepRow
@@ -246,14 +246,33 @@ def release(step_id: int, token: str) -> None:
         _rewind(row.job.id)
 
 
-def fail(job_id: int, verdict: Verdict, now: float, limit: int, delay_s: float, counter: str) -> State:
+class Hold(NamedTuple):
+    """A claim on a step: whoever does not hold it any more has no say in the job."""
+
+    step: int
+    claim: str
+
+
+def holds(hold: Hold | None, job: Any) -> bool:
+    """Whether a claim still stands; without one, whether the job is publishing."""
+    return job.state == State.PUBLISHING if hold is None else _held(hold.step, hold.claim) is not None
+
+
+def is_held(hold: Hold) -> bool:
+    """Whether a claim still stands."""
+    return _held(hold.step, hold.claim) is not None
+
+
+def fail(
+    job_id: int, verdict: Verdict, now: float, limit: int, delay_s: float, counter: str, hold: Hold | None
+) -> State:
     """A running or publishing job could not go on: queue it again, or end it as failed.
 
     `counter` (failures or crashes) is counted up; while it stays below `limit` the job is tried again, after `delay_s`
     doubled each time.
     """
     job = Job.get_by_id(job_id)
-    if job.state in ENDED:
+    if not holds(hold, job):
         return State(job.state)
     count = getattr(job, counter) + 1
     if count >= limit:
@@ -267,10 +286,10 @@ def fail(job_id: int, verdict: Verdict, now: float, limit: int, delay_s: float, 
     return State.QUEUED
 
 
-def block(job_id: int, verdict: Verdict, now: float) -> None:
-    """Let a job wait for something outside it."""
+def block(job_id: int, verdict: Verdict, now: float, hold: Hold | None) -> None:
+    """Let a running or publishing job wait for something outside it."""
     job = Job.get_by_id(job_id)
-    if job.state in (State.QUEUED, State.RUNNING, State.PUBLISHING):
+    if holds(hold, job):
         _set(job, State.BLOCKED, code=verdict.code, reason=verdict.message, hint=verdict.hint)
         _rewind(job_id)
         note(job_id, "warning", verdict.code, verdict.message, now)
@@ -283,12 +302,10 @@ def unblock(job_id: int) -> None:
         _set(job, State.QUEUED, code="", reason="", hint="")
 
 
-def blocked() -> list[tuple[int, str, bytes, bytes, bytes]]:
-    """Job id, code, source path, inbox folder and outbox of every blocked job."""
+def blocked() -> list[tuple[int, str, bytes, bytes]]:
+    """Job id, code, inbox folder and outbox of every blocked job."""
     rows = Job.select(Job, schema.Arrival).join(schema.Arrival).where(Job.state == State.BLOCKED)
-    return [
-        (row.id, row.code, bytes(row.arrival.place), bytes(row.arrival.root), bytes(row.arrival.outbox)) for row in rows
-    ]
+    return [(row.id, row.code, bytes(row.arrival.root), bytes(row.arrival.outbox)) for row in rows]
 
 
 def finish(job_id: int, now: float) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+from reframed.arrival import Identity
 from reframed.job import ENDED, State
 from reframed.store import schema
 from reframed.store.schema import Arrival, ArtifactRow, Job, Publication
@@ -54,7 +55,7 @@ class Disposal(NamedTuple):
     root: bytes
     after: str
     beside: bool
-    inode: str
+    identity: Identity
     target: bytes  # a move that was begun; empty: none
     states: tuple[str, ...]
     failed: int | None
@@ -134,7 +135,7 @@ def disposal(arrival_id: int) -> Disposal | None:
         root=bytes(row.root),
         after=row.after,
         beside=not bytes(row.outbox),
-        inode=row.inode,
+        identity=Identity(row.inode, row.size, row.mtime_ns),
         target=bytes(row.target),
         states=tuple(job.state for job in jobs),
         failed=next((job.id for job in jobs if job.state == State.FAILED), None),
