@@ -38,6 +38,7 @@ from reframed.text import listing, safe
 
 _CHECK_EVERY_S = 5.0
 _STOP_S = 10.0
+_HANG_S = 60.0
 _RUNNERS_LOG_BYTES = 1_000_000
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Daemon:
         self._wake = threading.Event()
         self._stop_signal = 0
         self._reload = False
+        self._warned_of: tuple[str, float] | None = None
         state = settings.state_path
         self._ledger = Ledger(state)
         self._watcher = Watcher()
@@ -136,10 +138,21 @@ class Daemon:
             if trouble is not None:
                 log.critical("the daemon ends: %s", trouble)
                 return 1
+            self._warn_of_a_hang()
             if ping_s:
                 notify("WATCHDOG=1")
         log.info("stopping (%s)", signal.Signals(self._stop_signal).name)
         return 0
+
+    def _warn_of_a_hang(self) -> None:
+        """Say once which inbox holds up the intake: a network disk that does not answer, most likely."""
+        looking_at = self._intake.looking_at
+        hangs = looking_at is not None and time.monotonic() - looking_at[1] > _HANG_S
+        if hangs and looking_at is not None and looking_at != self._warned_of:
+            log.error(
+                "looking into the inbox %s has not ended for a minute: does its disk answer?", safe(looking_at[0])
+            )
+            self._warned_of = looking_at
 
     def stop(self) -> None:
         """End every thread and child; what ran is queued again."""

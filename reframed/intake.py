@@ -104,6 +104,7 @@ class Intake:
         self._folders: list[tuple[str, str, str, str]] = []
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self.failed: BaseException | None = None
+        self.looking_at: tuple[str, float] | None = None
 
     def start(self) -> None:
         """Start the thread."""
@@ -202,6 +203,7 @@ class Intake:
 
     def _look_safely(self, watched: _Watched, now: float) -> None:
         """One inbox must not end the others' intake."""
+        self.looking_at = (watched.inbox.name, now)
         try:
             self._look(watched, now)
         except Stopped:
@@ -210,6 +212,7 @@ class Intake:
             log.exception("looking into the inbox %s failed", watched.inbox.name)
             watched.trouble = f"looking into it failed: {type(error).__name__}: {error}"
             watched.look_at = now + ERROR_PAUSE_S
+        self.looking_at = None
 
     def _advance_safely(self, path: bytes, now: float) -> float:
         """One file must not end the others' intake."""
