@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from reframed.arrival import identity_of
 from reframed.capacity import no_room
 from reframed.commands import Command, Malformed, pending
 from reframed.config import Config
@@ -205,6 +206,13 @@ class Housekeeping:
         if not os.path.isabs(path) or not os.path.isfile(path) or os.path.islink(path):
             raise ReframeError(
                 f"{safe(path)} is not a file that the daemon can see.", "Give the file itself, not a link."
+            )
+        identity = identity_of(os.stat(path))
+        earlier = arrivals.job_of(path, identity.size, identity.mtime_ns, recipe, self.recipes[recipe].revision)
+        if earlier is not None:
+            number, state = earlier
+            raise ReframeError(
+                f"{safe(path)} is job {number} already ({state}).", f"Once more: `reframe retry {number}`."
             )
         arrivals.add(path, recipe, command.author_uid, now)
         return {"message": f"Added {safe(path)} for {recipe}.", "jobs": []}

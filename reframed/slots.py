@@ -102,17 +102,15 @@ class Slots:
         for child in children:
             child.kill()
 
-    def end_idle(self) -> float | None:
-        """End runners idle for longer than configured; seconds until the next one is due."""
+    def end_idle(self) -> None:
+        """End runners idle for longer than configured."""
         limit = self._config.models.idle_unload
         now = time.monotonic()
         with self._lock:
             due = [item for item in self._idle if now - item[1].idle_since >= limit]
             self._idle = [item for item in self._idle if item not in due]
-            left = [limit - (now - child.idle_since) for _, child in self._idle]
         for _, child in due:
             child.close()
-        return min(left, default=None)
 
     def stop(self) -> None:
         """Kill every runner; steps under way go back to the queue."""
@@ -236,9 +234,9 @@ class Slots:
     def _converse(self, kind: str, claimed: Claimed, request: RunRequest | ProbeRequest, media_s: float) -> Message:
         """Hand a request to a runner and follow it to its last message. Raises ChildDied, StepFailed."""
         child = self._take(kind, claimed)
-        progress = Tracker(self._ledger, claimed, media_s)
         healthy = False
         try:
+            progress = Tracker(self._ledger, claimed, media_s)
             child.send(request)
             while True:
                 message = child.receive(self._config.limits.stall)

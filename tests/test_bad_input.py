@@ -148,12 +148,18 @@ def test_names(home: Home) -> None:
     assert len(home.json("jobs")) == len(names)
 
 
-def test_a_corrected_file_moved_back_is_a_new_arrival(home: Home) -> None:
+def fail_one(home: Home) -> Path:
+    """Start, let one file fail; where it is then."""
     home.start()
     (home.inbox / "a.wav").write_text("not yet sound")
     home.ended()
     failed = home.inbox / "failed" / "a.wav"
     wait_for(failed.exists)
+    return failed
+
+
+def test_a_corrected_file_moved_back_is_a_new_arrival(home: Home) -> None:
+    failed = fail_one(home)
     shutil.copy(SHORT, failed)
     failed.rename(home.inbox / "a.wav")
     jobs = home.ended(2)
@@ -161,11 +167,7 @@ def test_a_corrected_file_moved_back_is_a_new_arrival(home: Home) -> None:
 
 
 def test_a_retry_in_place_reads_the_file_again(home: Home) -> None:
-    home.start()
-    (home.inbox / "a.wav").write_text("not yet sound")
-    home.ended()
-    failed = home.inbox / "failed" / "a.wav"
-    wait_for(failed.exists)
+    failed = fail_one(home)
     home.run("retry", "1")
     wait_for(lambda: home.job()["state"] == "failed" and home.job()["attempt"] == 1)
     assert home.job()["code"] == "not_media"

@@ -112,6 +112,9 @@ def test_add_leaves_the_file_where_it_is(home: Home) -> None:
     home.ended()
     assert file.exists()
     assert home.outputs() == ["elsewhere.en.srt", "elsewhere.en.vtt"]
+    again = home.run("add", str(file), check=False)
+    assert again.returncode == 1
+    assert "is job 1 already (done). Once more: `reframe retry 1`." in again.stderr
     assert home.run("add", str(file), "--recipe", "nope", check=False).returncode == 1
     assert home.run("add", str(home.folder / "missing.wav"), check=False).returncode == 1
 

@@ -121,6 +121,18 @@ def add(path: bytes, recipe: str, author_uid: int, now: float) -> None:
     ).on_conflict_replace().execute()
 
 
+def job_of(path: bytes, size: int, mtime_ns: int, recipe: str, revision: str) -> tuple[int, str] | None:
+    """Number and state of the job that this recipe already has on the unchanged file at `path`, if there is one."""
+    same = (schema.Arrival.path == path) & (schema.Arrival.size == size) & (schema.Arrival.mtime_ns == mtime_ns)
+    row = schema.one(
+        schema.Job.select()
+        .join(schema.Arrival)
+        .where(same & schema.Arrival.disposition.in_(IN_PLACE))
+        .where((schema.Job.recipe == recipe) & (schema.Job.revision == revision))
+    )
+    return (row.id, row.state) if row is not None else None
+
+
 def additions() -> list[tuple[bytes, str, int]]:
     """Path, recipe and author of every addition not taken yet, oldest first."""
     rows = schema.Addition.select().order_by(schema.Addition.id)
