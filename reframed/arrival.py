@@ -19,6 +19,16 @@ class Identity(Struct, frozen=True):
     mtime_ns: int
 
 
+class Sidecar(Struct, frozen=True):
+    """A subtitle file that came along with another file; `language` is a BCP 47 tag from its name, or empty."""
+
+    path: bytes
+    size: int
+    mtime_ns: int
+    sha256: str
+    language: str
+
+
 class Arrival(Struct, frozen=True, kw_only=True):
     """A complete file in an inbox, or added by hand (then `root` is empty). `media` is None if it cannot be read."""
 
@@ -32,6 +42,7 @@ class Arrival(Struct, frozen=True, kw_only=True):
     after: str
     sha256: str = ""
     media: MediaInfo | None = None
+    sidecars: tuple[Sidecar, ...] = ()
 
 
 def identity_of(status: os.stat_result) -> Identity:

@@ -44,6 +44,10 @@ class Inbox(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     grace: Annotated[
         Duration, Meta(description="How long a file that cannot be read yet may go on arriving before it fails.")
     ] = 60.0
+    sidecar_grace: Annotated[
+        Duration,
+        Meta(description="How long after a file was taken its subtitles (NAME.en.srt) may still arrive and be used."),
+    ] = 60.0
     recursive: Annotated[bool, Meta(description="Whether subfolders are watched too.")] = True
     after: Annotated[
         Literal["done", "keep", "trash"],

@@ -98,7 +98,9 @@ class Daemon:
         self._prober = Prober(lambda: Child(state, self._config.nice, offline=True))
         self._slots = Slots(self._ledger, settings, Hooks(self._steps_due, self._files_changed))
         self._queues = Queues(state / QUEUE, slot_counts(settings), self._slots.execute)
-        self._intake = Intake(self._ledger, self._prober, self._watcher, settings, recipes, self._steps_due)
+        self._intake = Intake(
+            self._ledger, self._prober, self._watcher, settings, recipes, self._steps_due, self._slots.start_over
+        )
         self._housekeeping = Housekeeping(
             self._ledger, self._queues, self._slots, settings, recipes, self._files_changed
         )

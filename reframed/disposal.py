@@ -10,7 +10,7 @@ from typing import Any
 from reframed.arrival import is_same_file
 from reframed.filesystem import move_exclusive, remove_if_there, rename_exclusive
 from reframed.job import State
-from reframed.store import publications
+from reframed.store import companions, publications
 from reframed.store.ledger import Ledger
 from reframed.store.publications import Disposal
 from reframed.text import safe
@@ -80,6 +80,7 @@ def _move(ledger: Ledger, case: Disposal, folder: bytes) -> None:
         raise FileNotFoundError(case.place)  # another file took its name: that one is not ours to move
     os.makedirs(folder, exist_ok=True)
     target = free_name(folder, os.path.basename(case.place))
+    _move_companions(ledger, case, folder)
     if case.failed is not None:
         _write_reason(ledger, case, target)
     ledger.run(lambda: publications.intend_move(case.arrival, target))
@@ -87,6 +88,16 @@ def _move(ledger: Ledger, case: Disposal, folder: bytes) -> None:
     ledger.run(lambda: publications.moved(case.arrival, target))
     if case.failed is None:
         _remove_reason(ledger, case)
+
+
+def _move_companions(ledger: Ledger, case: Disposal, folder: bytes) -> None:
+    """The subtitles that came along go where the source goes, before it: a crash between leaves the source to do again."""
+    for number, sidecar in ledger.run(lambda: companions.of(case.arrival)):
+        if os.path.dirname(sidecar.path) == folder or not os.path.lexists(sidecar.path):
+            continue
+        target = free_name(folder, os.path.basename(sidecar.path))
+        move_exclusive(sidecar.path, target)
+        ledger.run(lambda number=number, target=target: companions.moved(number, target))  # type: ignore[misc]
 
 
 def free_name(folder: bytes, name: bytes) -> bytes:

@@ -17,7 +17,7 @@ from reframed.capacity import no_room
 from reframed.commands import Command, Malformed, pending
 from reframed.config import Config
 from reframed.errors import ReframeError
-from reframed.paths import job_log
+from reframed.paths import KEPT, job_log
 from reframed.queue import Queues
 from reframed.recipe import Recipes
 from reframed.slots import Slots
@@ -249,11 +249,22 @@ class Housekeeping:
             self._ledger.run(partial(retention.remove_jobs, ids))
             for job_id in ids:
                 shutil.rmtree(job_log(self.config.state_path, job_id, 1).parent, ignore_errors=True)
+        self._remove_kept()
         self._ledger.run(lambda: retention.remove_commands(now - _COMMANDS_KEPT_S))
         in_use = self._ledger.run(retention.keys_in_use)
         removed = self._slots.outcomes.cache.shrink(kept.cache, in_use)
         if removed:
             log.info("removed %s of cached results, unused for longest", size(removed))
+
+    def _remove_kept(self) -> None:
+        """Checkpoints of jobs that need them no more: only those that wait, run or failed may go on from one."""
+        folders = {folder: int(folder.name.split("-")[0]) for folder in (self.config.state_path / KEPT).glob("*-*")}
+        if not folders:
+            return
+        needed = self._ledger.run(partial(retention.may_go_on, set(folders.values())))
+        for folder, job in folders.items():
+            if job not in needed:
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def _jobs(ids: list[int]) -> str:

@@ -14,11 +14,13 @@ from typing import NamedTuple
 
 import msgspec
 
-from reframed.arrival import Arrival, Identity, identity_of
+from reframed.arrival import Arrival, Identity, Sidecar, identity_of
 from reframed.config import BESIDE, Config, Inbox
 from reframed.disposal import dispose
 from reframed.filesystem import mount_of
-from reframed.inbox import lease
+from reframed.inbox import bundle, lease
+from reframed.inbox.bundle import Bundles
+from reframed.inbox.latecomers import Latecomers, is_fresh
 from reframed.inbox.prober import Prober
 from reframed.inbox.scan import Found, Scanner, Why
 from reframed.inbox.settle import LOCAL_SETTLE_S, NETWORK_SETTLE_S, Act, Candidate
@@ -26,7 +28,7 @@ from reframed.inbox.watch import FOLDERS_MAX, Watcher, polls
 from reframed.protocol import Failed, Probed
 from reframed.recipe import Recipe, Recipes
 from reframed.steps import step_class
-from reframed.store import arrivals
+from reframed.store import arrivals, companions
 from reframed.store.arrivals import SightingRow
 from reframed.store.jobs import JobPlan, StepPlan, Verdict
 from reframed.store.ledger import Ledger, Stopped
@@ -36,6 +38,7 @@ from reframed.text import safe
 LOOK_EVERY_S = 2.0
 NETWORK_LOOK_EVERY_S = 10.0
 FULL_LOOK_EVERY_S = 300.0
+SIDECAR_LOOK_EVERY_S = 0.2
 HINT_PAUSE_S = 0.05
 ERROR_PAUSE_S = 60.0
 LOOK_PAUSE_MAX_S = 60.0
@@ -84,11 +87,14 @@ class Intake:
         config: Config,
         recipes: Recipes,
         jobs_added: Callable[[], None],
+        start_over: Callable[[int, str], None],
     ) -> None:
         self._ledger = ledger
         self._watcher = watcher
         self._prober = prober
         self._jobs_added = jobs_added
+        self._bundles = Bundles()
+        self._late = Latecomers(ledger, start_over, time.time)
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._lock = threading.Lock()
@@ -240,7 +246,7 @@ class Intake:
             self._watch(watched)
         for found in look.found:
             self._offer(watched, found, now)
-        self._write_reasons(watched, look.reasons)
+        self._write_reasons(watched, self._late.sort_out(watched.inbox, watched.settle_s, look.reasons))
 
     def _watch(self, watched: _Watched) -> None:
         if watched.folders > FOLDERS_MAX and watched.inbox.watch == "auto":
@@ -285,7 +291,7 @@ class Intake:
             self._probe(path, entry.candidate, identity)
         elif decision.act is Act.TAKE:
             self._take(path, entry, status)
-            return now + LOOK_EVERY_S
+            return now + (SIDECAR_LOOK_EVERY_S if path in self._entries else LOOK_EVERY_S)
         self._explain(entry, path, decision.why)
         return max(decision.again_at, now + 0.02) if decision.act is Act.WAIT else now + LOOK_EVERY_S
 
@@ -318,7 +324,11 @@ class Intake:
     def _take(self, path: bytes, entry: _Entry, status: os.stat_result) -> None:
         answer = entry.candidate.verdict
         assert answer is not None
-        arrival = self._arrival(path, entry, status, answer)
+        sidecars = self._sidecars(path, entry)
+        if sidecars is None:
+            self._explain(entry, path, Why("sidecar", "its subtitles are still arriving"))
+            return
+        arrival = self._arrival(path, entry, status, answer, sidecars)
         verdict = Verdict(answer.code, answer.message, answer.hint, answer.tail) if isinstance(answer, Failed) else None
         plans = self._plans(path, entry)
         now = time.time()
@@ -334,7 +344,26 @@ class Intake:
             self._known = set(self._ledger.run(arrivals.known_identities))
         self._jobs_added()
 
-    def _arrival(self, path: bytes, entry: _Entry, status: os.stat_result, answer: Probed | Failed) -> Arrival:
+    def _sidecars(self, path: bytes, entry: _Entry) -> tuple[Sidecar, ...] | None:
+        """The subtitles that came along; None while one of them is still being written."""
+        names = entry.inbox.recipes if entry.inbox else [entry.recipe]
+        if not any(name in self._recipes and self._recipes[name].takes_sidecars for name in names):
+            return ()
+        beside = list(self._bundles.beside(path))
+        ours = self._ledger.run(partial(companions.taken, [other for other, _, _ in beside])) if beside else set()
+        theirs = [item for item in beside if item[0] not in ours]
+        if any(is_fresh(status, entry.candidate.settle_s) for _, _, status in theirs):
+            return None
+        return bundle.read(theirs)
+
+    def _arrival(
+        self,
+        path: bytes,
+        entry: _Entry,
+        status: os.stat_result,
+        answer: Probed | Failed,
+        sidecars: tuple[Sidecar, ...],
+    ) -> Arrival:
         inbox = entry.inbox or self._home_of(entry.recipe)
         probed = answer if isinstance(answer, Probed) else None
         beside = inbox is None or inbox.outbox == BESIDE
@@ -349,6 +378,7 @@ class Intake:
             after=entry.inbox.after if entry.inbox else "keep",
             sha256=probed.sha256 if probed else "",
             media=probed.media if probed else None,
+            sidecars=sidecars,
         )
 
     def _home_of(self, recipe: str) -> Inbox | None:

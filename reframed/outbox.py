@@ -46,6 +46,7 @@ def _publish_all(ledger: Ledger, cache: Cache, delivery: Delivery, folder: bytes
     os.makedirs(folder, exist_ok=True)
     there = _settle_earlier(ledger, delivery)
     todo = [output for output in delivery.outputs if (output.suffix, output.sha256) not in there]
+    todo = [output for output in todo if not _is_their_own(folder, delivery.path, output)]
     number = _free_number(folder, delivery.path, todo)
     for index, output in enumerate(todo):
         while not _publish_one(
@@ -105,6 +106,14 @@ def _settle_earlier(ledger: Ledger, delivery: Delivery) -> set[tuple[str, str]]:
             remove_if_there(row.temporary) if not row.done else None
             ledger.run(lambda row=row: publications.forget(row.id))  # type: ignore[misc]
     return there
+
+
+def _is_their_own(folder: bytes, path: bytes, output: Output) -> bool:
+    """Whether the file is a copy of subtitles that came along, and these lie where it would go."""
+    try:
+        return output.given and hash_file(os.path.join(folder, _name(path, output.suffix, 1))) == output.sha256
+    except OSError:
+        return False
 
 
 def _is_there(row: Published) -> bool:

@@ -13,6 +13,7 @@ COMMANDS = "commands"
 LOGS = "logs"
 CACHE = "cache"
 WORK = "work"
+KEPT = "kept"
 QUEUE = "queue"
 
 
@@ -70,6 +71,11 @@ def shipped(name: str) -> Path:
     package = Path(__file__).resolve().parent
     inside = package / name
     return inside if inside.exists() else package.parent / name
+
+
+def kept_folder(state: Path, job: int, step: int) -> Path:
+    """What a step of a job keeps between its attempts."""
+    return state / KEPT / f"{job}-{step}"
 
 
 def job_log(state: Path, job: int, attempt: int) -> Path:

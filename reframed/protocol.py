@@ -12,12 +12,14 @@ from reframed.media.info import MediaInfo
 
 
 class Settings(Struct, frozen=True, kw_only=True):
-    """What of the configuration a step may know; `device` is cpu or cuda."""
+    """What of the configuration a step may know; `device` is cpu or cuda. Files that recipes name are relative to
+    `recipes_folder`."""
 
     models_folder: str
     whisper: str = "auto"
     offline: bool = False
     device: str = "cpu"
+    recipes_folder: str = ""
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
@@ -42,6 +44,15 @@ class Input(Struct, frozen=True, kw_only=True):
     artifact: Artifact
 
 
+class Sidecar(Struct, frozen=True, kw_only=True):
+    """A subtitle file that arrived with the source. `path` as in ProbeRequest; `language` from its name, or empty."""
+
+    path: str
+    name: str
+    sha256: str
+    language: str = ""
+
+
 class ProbeRequest(Struct, frozen=True, tag="probe"):
     """Read a file's kind, streams and hash. `path` is hex of the path's bytes, for a path need not be UTF-8."""
 
@@ -49,7 +60,10 @@ class ProbeRequest(Struct, frozen=True, tag="probe"):
 
 
 class RunRequest(Struct, frozen=True, kw_only=True, tag="run"):
-    """Run one step in `folder`, which is empty and private to this attempt; `log` is the attempt's log file."""
+    """Run one step in `folder`, which is empty and private to this attempt; `log` is the attempt's log file.
+
+    `kept` is a folder that outlives attempts of this step of this job: what a step leaves there, it finds again.
+    """
 
     step: str
     options: dict[str, Any]
@@ -57,9 +71,11 @@ class RunRequest(Struct, frozen=True, kw_only=True, tag="run"):
     media: MediaInfo
     inputs: list[Input]
     folder: str
+    kept: str
     log: str
     label: str
     settings: Settings
+    sidecars: tuple[Sidecar, ...] = ()
 
 
 class Ready(Struct, frozen=True, tag="ready"):
@@ -73,10 +89,11 @@ class Progress(Struct, frozen=True, tag="progress"):
 
 
 class Note(Struct, frozen=True, tag="note"):
-    """Something a person should know about this job, although it goes on."""
+    """Something a person should know about this job, although it goes on; `level` is warning or info."""
 
     code: str
     text: str
+    level: str = "warning"
 
 
 class Done(Struct, frozen=True, kw_only=True, tag="done"):

@@ -56,6 +56,11 @@ class Recipe(NamedTuple):
         wanted = [item.lower().lstrip(".") for item in self.match.extensions]
         return kind_of(name) in self.match.kinds and (not wanted or extension in wanted)
 
+    @property
+    def takes_sidecars(self) -> bool:
+        """Whether subtitles that come along are part of the job."""
+        return any(step.step.takes_sidecars for step in self.steps)
+
 
 Recipes = dict[str, Recipe]
 
@@ -63,7 +68,11 @@ Recipes = dict[str, Recipe]
 def settings_of(config: Config, device: str = "cpu") -> Settings:
     """What steps may know of the configuration."""
     return Settings(
-        models_folder=config.models.folder, whisper=config.models.whisper, offline=config.offline, device=device
+        models_folder=config.models.folder,
+        whisper=config.models.whisper,
+        offline=config.offline,
+        device=device,
+        recipes_folder=config.recipes,
     )
 
 

@@ -129,9 +129,9 @@ def run(request: RunRequest, channel: Channel) -> Message:
     log.line(f"--- {request.step} ({request.label}) of {shlex.quote(source)}")
     throttle = _Throttle(channel)
 
-    def note(code: str, text: str) -> None:
+    def note(code: str, text: str, level: str = "warning") -> None:
         log.line(text)
-        channel.send(Note(code, text))
+        channel.send(Note(code, text, level))
 
     try:
         import msgspec
@@ -141,11 +141,14 @@ def run(request: RunRequest, channel: Channel) -> Message:
             source=_neutral(source, folder),
             media=request.media,
             inputs=request.inputs,
+            sidecars=request.sidecars,
             folder=folder,
+            kept=Path(request.kept),
             settings=request.settings,
             label=request.label,
             progress=throttle.progress,
             note=note,
+            say=lambda code, text: note(code, text, "info"),
             log=log.line,
         )
         step.run(work)

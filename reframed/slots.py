@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import shutil
@@ -19,10 +20,11 @@ from reframed.capacity import no_room
 from reframed.child import Child, ChildDied, ChildSilent, RunnerBroken
 from reframed.config import Config
 from reframed.errors import ReframeError, StepFailed
+from reframed.filesystem import hash_file
 from reframed.media.info import MediaInfo
 from reframed.outbox import explain
 from reframed.outcomes import Hooks, Outcomes
-from reframed.paths import WORK, job_log
+from reframed.paths import WORK, job_log, kept_folder
 from reframed.progress import Tracker
 from reframed.protocol import (
     Done,
@@ -35,6 +37,7 @@ from reframed.protocol import (
     Progress,
     RunRequest,
     Settings,
+    Sidecar,
     pack_path,
 )
 from reframed.recipe import settings_of
@@ -102,6 +105,11 @@ class Slots:
         for child in children:
             child.kill()
 
+    def start_over(self, job_id: int, reason: str) -> None:
+        """Queue the job again from its first step, and end the runner that works for it."""
+        self._ledger.run(lambda: jobs.start_over(job_id, reason, time.time()))
+        self.cancel(job_id)
+
     def end_idle(self) -> None:
         """End runners idle for longer than configured."""
         limit = self._config.models.idle_unload
@@ -166,6 +174,8 @@ class Slots:
         step = _decode(claimed)
         settings = settings_of(self._config, "cuda" if kind == "gpu" else "cpu")
         inputs = [item.sha256 for _, item in claimed.inputs] or [claimed.sha256]
+        sidecars = step.reads(_sidecars(claimed))
+        inputs += [f"{sidecar.sha256}:{sidecar.language}" for sidecar in sidecars]
         media = msgspec.json.decode(claimed.media, type=MediaInfo)
         try:
             key = step_key(claimed.name, step, settings, inputs)
@@ -174,12 +184,13 @@ class Slots:
         artifacts = self._outcomes.cache.get(key)
         cached, engine_s = artifacts is not None, 0.0
         if artifacts is None:
-            done, folder = self._run_fresh(kind, claimed, step, settings, media, source)
+            done, folder = self._run_fresh(kind, claimed, step, settings, media, source, sidecars)
             self._check_source(claimed)
             # A model that was fetched during the run is part of the key from now on.
             key = step_key(claimed.name, step, settings, inputs)
             artifacts = self._outcomes.cache.put(key, claimed.name, folder, done.artifacts)
             shutil.rmtree(folder, ignore_errors=True)
+            shutil.rmtree(kept_folder(self._config.state_path, claimed.job, claimed.step), ignore_errors=True)
             engine_s = done.engine_s
         held, following = self._ledger.run(
             lambda: jobs.complete(
@@ -198,12 +209,21 @@ class Slots:
         return following
 
     def _run_fresh(
-        self, kind: str, claimed: Claimed, step: Step, settings: Settings, media: MediaInfo, source: bytes
+        self,
+        kind: str,
+        claimed: Claimed,
+        step: Step,
+        settings: Settings,
+        media: MediaInfo,
+        source: bytes,
+        sidecars: tuple[Sidecar, ...],
     ) -> tuple[Done, Path]:
         state = self._config.state_path
         folder = state / WORK / f"{claimed.job}-{claimed.step}-{claimed.attempt}"
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
+        kept = kept_folder(state, claimed.job, claimed.step)
+        kept.mkdir(parents=True, exist_ok=True)
         log_path = job_log(state, claimed.job, claimed.attempt)
         log_path.parent.mkdir(parents=True, exist_ok=True)
         request = RunRequest(
@@ -215,7 +235,9 @@ class Slots:
                 Input(path=str(self._outcomes.cache.place(key) / item.file), artifact=item)
                 for key, item in claimed.inputs
             ],
+            sidecars=sidecars,
             folder=str(folder),
+            kept=str(kept),
             log=str(log_path),
             label=f"job {claimed.job}, step {claimed.step}, attempt {claimed.attempt}",
             settings=settings,
@@ -283,8 +305,9 @@ class Slots:
             child.close()
 
     def _note(self, claimed: Claimed, message: Note) -> None:
-        log.warning("%s", message.text, extra={"job": claimed.job, "step": claimed.name})
-        self._ledger.run(lambda: jobs.note(claimed.job, "warning", message.code, message.text, time.time()))
+        level = logging.INFO if message.level == "info" else logging.WARNING
+        log.log(level, "%s", message.text, extra={"job": claimed.job, "step": claimed.name})
+        self._ledger.run(lambda: jobs.note(claimed.job, message.level, message.code, message.text, time.time()))
 
     def _check_room(self, claimed: Claimed) -> None:
         """Raise _Blocked while a disk that the job writes to is nearly full."""
@@ -332,6 +355,17 @@ class Slots:
         )
         limit = self._config.limits.crashes
         self._outcomes.end(claimed.job, claimed.arrival, verdict, limit, 0.0, "crashes", _hold(claimed))
+
+
+def _sidecars(claimed: Claimed) -> tuple[Sidecar, ...]:
+    """The subtitles that came along, as they are now: somebody may have corrected or removed them."""
+    found = []
+    for companion in claimed.companions:
+        with contextlib.suppress(OSError):
+            digest = hash_file(os.fsdecode(companion.path))
+            name = safe(os.path.basename(companion.path))
+            found.append(Sidecar(path=pack_path(companion.path), name=name, sha256=digest, language=companion.language))
+    return tuple(found)
 
 
 def _hold(claimed: Claimed) -> Hold:

@@ -11,13 +11,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 import pytest
 
 from reframed.errors import ReframeError
 from reframed.speech import models
-from reframed.speech.whisper import RATE_HZ, quietest, windows
-from reframed.speech.words import Word, normalise
+from reframed.speech.machine import Machine
+from reframed.speech.words import Word, join, normalise, whole
+
+HOME_SERVER = Machine(cores=4, memory_bytes=8_000_000_000, gpu_bytes=0)
 
 
 def test_words_are_sorted_inside_and_without_overlap() -> None:
@@ -27,19 +28,14 @@ def test_words_are_sorted_inside_and_without_overlap() -> None:
     assert [(word.start, word.end, word.text) for word in found] == [(1, 5, "a"), (5, 6, "b"), (9.5, 10, "c")]
 
 
-def test_windows_lose_no_sample_and_are_cut_in_the_quiet() -> None:
-    noise = np.random.default_rng(1).integers(-9000, 9000, 95 * RATE_HZ, dtype=np.int16)
-    noise[50 * RATE_HZ : 51 * RATE_HZ] = 0
-    data = noise.tobytes()
-    pieces = [data[start : start + 99_999] for start in range(0, len(data), 99_999)]
-    found = list(windows(pieces, window_s=60))
-    assert np.array_equal(np.concatenate(found), noise)
-    assert 50 * RATE_HZ < len(found[0]) < 51 * RATE_HZ
-    assert quietest(noise[: 60 * RATE_HZ]) == len(found[0])
-
-
-def test_no_sound_no_window() -> None:
-    assert list(windows([])) == []
+def test_parts_of_words_are_joined_and_scripts_without_spaces_have_none() -> None:
+    parts = [Word(0, 1, " ill"), Word(1, 2, "-disposed", 0.5), Word(2, 3, " man")]
+    assert [(word.end, word.text, word.probability) for word in whole(parts)] == [
+        (2, "ill-disposed", 0.5),
+        (3, "man", 1),
+    ]
+    assert [word.text for word in whole([Word(0, 1, "今日"), Word(1, 2, "は、")])] == ["今日", "は、"]
+    assert join(["今日", "は", "iPhone", "を", "two", "words"]) == "今日はiPhoneをtwo words"
 
 
 class _Hub(http.server.BaseHTTPRequestHandler):
@@ -119,7 +115,7 @@ def test_a_model_is_fetched_whole(hub: str, tmp_path: Path) -> None:
     assert models.missing_files(folder) == []
     assert (folder / "model.bin").read_bytes() == _Hub.files["model.bin"]
     assert os.listdir(tmp_path / "whisper") == ["tiny.en"]
-    found = models.resolve("tiny.en", tmp_path)
+    found = models.resolve("tiny.en", tmp_path, HOME_SERVER)
     assert found is not None
     assert found.origin == "fetched"
 
@@ -132,16 +128,16 @@ def test_a_hub_that_cannot_be_reached_is_said_and_leaves_nothing_that_looks_whol
 
 
 def test_models_by_name_and_by_folder(tmp_path: Path) -> None:
-    tiny = models.resolve("auto", tmp_path)
+    tiny = models.resolve("auto", tmp_path, HOME_SERVER)
     assert tiny is not None
     assert (tiny.name, tiny.english_only) == ("tiny.en", True)
-    assert models.resolve("large-v3", tmp_path) is None
+    assert models.resolve("large-v3", tmp_path, HOME_SERVER) is None
     with pytest.raises(ReframeError, match="did you mean"):
-        models.resolve("smal", tmp_path)
+        models.resolve("smal", tmp_path, HOME_SERVER)
     with pytest.raises(ReframeError, match="lacks"):
-        models.resolve(f"{tmp_path}/", tmp_path)
+        models.resolve(f"{tmp_path}/", tmp_path, HOME_SERVER)
     (tmp_path / "whisper" / "small").mkdir(parents=True)
     (tmp_path / "whisper" / "small" / "model.bin").write_bytes(b"half of it")
-    assert models.resolve("small", tmp_path) is None
+    assert models.resolve("small", tmp_path, HOME_SERVER) is None
     with pytest.raises(ReframeError, match="no Whisper model"):
         models.fetch("bogus", tmp_path)

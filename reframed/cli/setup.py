@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, UsageError
@@ -83,18 +84,21 @@ def doctor(options: argparse.Namespace) -> int:
 def models(options: argparse.Namespace) -> int:
     """List models, or fetch one."""
     from reframed import config
+    from reframed.capacity import has_gpu
+    from reframed.speech import engine, machine
     from reframed.speech import models as whisper
 
     settings = config.load(options.config)
     if options.action == "fetch":
         return _fetch(settings, options.name)
     installed = whisper.installed(settings.models_path)
-    chosen = whisper.resolve(settings.models.whisper, settings.models_path)
+    here = machine.here("cuda" if has_gpu() else "cpu")
+    chosen = whisper.resolve(settings.models.whisper, settings.models_path, here)
     if options.json:
         rows = [model._asdict() | {"path": str(model.path), "chosen": model == chosen} for model in installed]
         _print_json({"folder": settings.models.folder, "installed": rows, "known": list(whisper.KNOWN)})
         return EXIT_OK
-    print(f"Models are fetched into {safe(settings.models.folder)}/whisper.")
+    print(f"For {engine.DEFAULT}, fetched into {safe(settings.models.folder)}/whisper:")
     for model in installed:
         mark = "*" if model == chosen else " "
         print(f"{mark} {model.name:<16} {size(model.size_bytes):>8}  {model.origin}: {safe(str(model.path))}")
@@ -102,12 +106,27 @@ def models(options: argparse.Namespace) -> int:
     print(
         "* is what `model: auto` takes now."
         if chosen
-        else f"None chosen; `{whisper.to_fetch('auto')}` would be fetched."
+        else f"None chosen; `{whisper.to_fetch('auto', here)}` would be fetched."
     )
     print("To fetch (`reframe models fetch NAME`):")
     for name in missing:
         print(f"  {name:<16} {size(whisper.KNOWN[name][1]):>8}")
+    for name in engine.NAMES[1:]:
+        _other_engine(name, settings.models_path)
     return EXIT_OK
+
+
+def _other_engine(name: str, folder: Path) -> None:
+    """What is there for one of the other engines, and how to get what is not."""
+    from reframed.speech import engine, modelfiles
+
+    if not engine.is_installed(name):
+        print(f"For {name}: not installed (pip install {engine.how_to_install(name)}).")
+        return
+    there = list(modelfiles.installed(name, folder))
+    print(f"For {name}, in {safe(str(modelfiles.folder(name, folder)))}: {'' if there else 'none yet'}")
+    for model in there:
+        print(f"  {model.name:<16} {size(model.size_bytes):>8}  {safe(str(model.path))}")
 
 
 def _fetch(settings: Any, name: str | None) -> int:

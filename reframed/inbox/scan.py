@@ -8,12 +8,14 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from reframed.config import Inbox
+from reframed.inbox.bundle import is_subtitle
 from reframed.inbox.rules import ignored_by
 from reframed.media.info import kind_of
 from reframed.recipe import Recipe
 from reframed.text import listing, safe
 
 RESERVED = frozenset({b"done", b"failed", b".trash"})
+SIDECAR = "sidecar"
 _SETTLED_FOLDER_NS = 3_000_000_000  # a folder changed so lately may change again within its mtime's grain
 _SIGHTINGS_MAX = 500
 
@@ -148,6 +150,10 @@ class Scanner:
             return Why("ignored", f"ignored by the rule {pattern}")
         if any(recipe.takes(entry.name) for recipe in self._recipes):
             return None
+        if is_subtitle(entry.name) and any(recipe.takes_sidecars for recipe in self._recipes):
+            return Why(
+                SIDECAR, "subtitles: they are taken together with the video or recording of the same name, if it comes"
+            )
         if kind_of(entry.name) == "playlist":
             return Why(
                 "playlist", "a playlist, which points at other files and is never opened: drop the media file itself"

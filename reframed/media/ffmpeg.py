@@ -8,7 +8,7 @@ import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from functools import cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from reframed.errors import ReframeError, StepFailed
 from reframed.media.probe import FORMATS, PROTOCOLS
@@ -100,6 +100,19 @@ def decode_pcm(source: str, track: int, rate_hz: int, log: Callable[[str], None]
         process.stdout.close()
     if status:
         raise _failure(status)
+
+
+def run(graph: Any, log: Callable[[str], None], what: str) -> None:
+    """Run the ffmpeg-python graph `graph`; its stderr is this process's own. Raises StepFailed(ffmpeg_failed)."""
+    command = graph.global_args(*_GLOBAL, "-y").compile(cmd=find().path)
+    log("$ " + shlex.join(command))
+    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
+    if status < 0:
+        raise _failure(status)
+    if status:
+        raise StepFailed(
+            "ffmpeg_failed", f"ffmpeg could not {what} (exit code {status}).", "The log has ffmpeg's own words."
+        )
 
 
 def _failure(status: int) -> StepFailed:

@@ -37,6 +37,16 @@ class VideoTrack(Struct, frozen=True, kw_only=True):
     fps: float = 0.0
 
 
+class TextTrack(Struct, frozen=True, kw_only=True):
+    """One subtitle stream that is text (pictures do not count)."""
+
+    index: int
+    codec: str
+    language: str = ""
+    default: bool = False
+    forced: bool = False
+
+
 class MediaInfo(Struct, frozen=True, kw_only=True):
     """A media file as probed; `duration_s` is 0 when the container does not say."""
 
@@ -44,6 +54,7 @@ class MediaInfo(Struct, frozen=True, kw_only=True):
     duration_s: float = 0.0
     audio: tuple[AudioTrack, ...] = ()
     video: tuple[VideoTrack, ...] = ()
+    text: tuple[TextTrack, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 from reframed.errors import StepFailed
-from reframed.media.info import AudioTrack, MediaInfo, VideoTrack
+from reframed.media.info import AudioTrack, MediaInfo, TextTrack, VideoTrack
 
 # Demuxers that read the one file they are given. Left out on purpose: hls, dash, concat, image2, imf, sdp and everything
 # else that opens other files or addresses.
@@ -16,6 +16,7 @@ FORMATS = (
     "ac3,eac3,dts,dtshd,truehd,mlp,amr,ape,tta,tak,wv,au,mxf,gxf,rm,dv,nut,h264,hevc,obu,ivf,dsf,mpc,mpc8,wtv,voc"
 )
 PROTOCOLS = "file,pipe"
+TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 
 
 def probe(path: str) -> MediaInfo:
@@ -28,9 +29,8 @@ def probe(path: str) -> MediaInfo:
     import av
 
     av.logging.set_level(av.logging.PANIC)
-    options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": FORMATS}
     try:
-        with av.open("file:" + path, metadata_errors="replace", container_options=options) as container:
+        with open_container(path) as container:
             info = _describe(container)
     except OSError as error:  # av.FFmpegError derives from OSError or ValueError, by its kind
         raise _not_media(str(error)) from None
@@ -41,6 +41,14 @@ def probe(path: str) -> MediaInfo:
             "no_streams", "It holds neither sound nor moving pictures.", "Check the file in a media player."
         )
     return info
+
+
+def open_container(path: str) -> Any:
+    """The PyAV container of the file at `path`, which may open no other file. Raises OSError, ValueError."""
+    import av
+
+    options = {"protocol_whitelist": PROTOCOLS, "format_whitelist": FORMATS}
+    return av.open("file:" + path, metadata_errors="replace", container_options=options)
 
 
 def _not_media(detail: str) -> StepFailed:
@@ -97,17 +105,20 @@ def _check_boxes(file: Any, size_bytes: int) -> None:
 
 def _describe(container: Any) -> MediaInfo:
     start = (container.start_time or 0) / 1e6
-    audio, video = [], []
+    audio, video, text = [], [], []
     for stream in container.streams:
         if stream.type == "audio":
             audio.append(_audio(stream, start))
         elif stream.type == "video" and not _is_picture(stream):
             video.append(_video(stream))
+        elif stream.type == "subtitle" and (codec := _text_codec(stream)):
+            text.append(_text(stream, codec))
     return MediaInfo(
         container=container.format.name,
         duration_s=max(0.0, (container.duration or 0) / 1e6),
         audio=tuple(audio),
         video=tuple(video),
+        text=tuple(text),
     )
 
 
@@ -130,6 +141,24 @@ def _audio(stream: Any, file_start_s: float) -> AudioTrack:
         rate_hz=(context.sample_rate or 0) if context else 0,
         default=bool(stream.disposition & av.stream.Disposition.default),
         start_s=start,
+    )
+
+
+def _text_codec(stream: Any) -> str:
+    """The codec's name if it is one of text, else empty."""
+    name = stream.codec_context.name if stream.codec_context else ""
+    return name if name in TEXT_CODECS else ""
+
+
+def _text(stream: Any, codec: str) -> TextTrack:
+    import av
+
+    return TextTrack(
+        index=stream.index,
+        codec=codec,
+        language=stream.metadata.get("language", ""),
+        default=bool(stream.disposition & av.stream.Disposition.default),
+        forced=bool(stream.disposition & av.stream.Disposition.forced),
     )
 
 

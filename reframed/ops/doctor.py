@@ -134,14 +134,15 @@ def _gpu(settings: Config) -> Iterator[Finding]:
 
 
 def _models(settings: Config) -> Iterator[Finding]:
-    from reframed.speech import models
+    from reframed.speech import machine, models
 
     try:
-        model = models.resolve(settings.models.whisper, settings.models_path)
+        here = machine.here("cuda" if has_gpu() else "cpu")
+        model = models.resolve(settings.models.whisper, settings.models_path, here)
     except ReframeError as error:
         yield Finding(BAD, "model", error.message, error.hint)
         return
-    name = models.to_fetch(settings.models.whisper)
+    name = models.to_fetch(settings.models.whisper, here)
     if model is not None:
         state = f"{model.name} ({size(model.size_bytes)}, {model.origin})"
         small = model.name.startswith("tiny")

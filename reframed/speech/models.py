@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from reframed.errors import ReframeError
+from reframed.speech.machine import Machine
 from reframed.text import did_you_mean, listing, safe
 
 # Names as faster-whisper 1.2 knows them, smallest first, with their repository on the Hugging Face hub and their
@@ -31,9 +32,12 @@ KNOWN = {
     "large-v2": ("Systran/faster-whisper-large-v2", 3_090_000_000),
     "large-v3": ("Systran/faster-whisper-large-v3", 3_090_000_000),
 }
-# What `auto` takes of the installed ones: the best that a home machine still runs well, multilingual before English-only.
-_AUTO_ORDER = ("large-v3-turbo", "small", "medium", "base", "small.en", "distil-small.en", "base.en", "tiny", "tiny.en")
-_AUTO_FETCH = "small"
+# What `auto` takes, best first, with the memory in bytes (the GPU's, else the machine's) and the cores each should have.
+_AUTO_GPU = (("large-v3-turbo", 6e9, 0), ("small", 3e9, 0), ("base", 0, 0))
+_AUTO_CPU = (("large-v3-turbo", 16e9, 8), ("small", 6e9, 2), ("base", 3e9, 1), ("tiny", 0, 0))
+_AUTO_LAST = ("medium", "large-v3", "distil-large-v3", "small.en", "distil-small.en", "base.en", "tiny", "tiny.en")
+# Trained without the task of translating into English.
+_NO_TRANSLATION = ("turbo", "distil")
 REQUIRED_FILES = ("config.json", "model.bin", "tokenizer.json")
 _WANTED = ["config.json", "preprocessor_config.json", "model.bin", "tokenizer.json", "vocabulary.*"]
 
@@ -50,7 +54,22 @@ class Model(NamedTuple):
     @property
     def english_only(self) -> bool:
         """Whether it was trained on English alone."""
-        return self.name.endswith(".en")
+        return is_english_only(self.name)
+
+    @property
+    def translates(self) -> bool:
+        """Whether it can translate into English."""
+        return can_translate(self.name)
+
+
+def is_english_only(name: str) -> bool:
+    """Whether the model of this name was trained on English alone."""
+    return name.endswith(".en")
+
+
+def can_translate(name: str) -> bool:
+    """Whether the model of this name can translate into English."""
+    return not is_english_only(name) and not any(word in name for word in _NO_TRANSLATION)
 
 
 def missing_files(folder: Path) -> list[str]:
@@ -113,7 +132,7 @@ def _revision(path: Path) -> str:
     return digest.hexdigest()[:16]
 
 
-def resolve(wanted: str, models_folder: Path) -> Model | None:
+def resolve(wanted: str, models_folder: Path, machine: Machine) -> Model | None:
     """The installed model for `wanted` (a name, a folder, or auto); None if it would have to be fetched.
 
     Raises ReframeError if `wanted` is no known name, or a folder that holds no model.
@@ -122,7 +141,7 @@ def resolve(wanted: str, models_folder: Path) -> Model | None:
         return _from_folder(Path(wanted).expanduser())
     by_name = {model.name: model for model in installed(models_folder)}
     if wanted == "auto":
-        best = next((name for name in _AUTO_ORDER if name in by_name), None)
+        best = next((name for name in (*_fitting(machine), *_AUTO_LAST) if name in by_name), None)
         return by_name[best] if best else next(iter(by_name.values()), None)
     if wanted not in by_name and wanted not in KNOWN:
         raise ReframeError(
@@ -143,9 +162,36 @@ def _from_folder(folder: Path) -> Model:
     return _model(folder.name, folder, "folder")
 
 
-def to_fetch(wanted: str) -> str:
+def _fitting(machine: Machine) -> list[str]:
+    """What this machine runs well, best first."""
+    if machine.gpu_bytes:
+        return [name for name, least, _ in _AUTO_GPU if machine.gpu_bytes >= least]
+    return [name for name, least, cores in _AUTO_CPU if machine.memory_bytes >= least and machine.cores >= cores]
+
+
+def to_fetch(wanted: str, machine: Machine) -> str:
     """The name that fetching `wanted` would install."""
-    return _AUTO_FETCH if wanted == "auto" else wanted
+    return _fitting(machine)[0] if wanted == "auto" else wanted
+
+
+def reason(chosen: str, machine: Machine) -> str:
+    """Why `auto` chose this model, as a sentence."""
+    ideal = to_fetch("auto", machine)
+    if chosen == ideal:
+        return f"model {chosen}: the best that {machine} run well"
+    return (
+        f"model {chosen}: the best that is installed; {machine} would run {ideal} well (`reframe models fetch {ideal}`)"
+    )
+
+
+def smaller(model: Model, models_folder: Path) -> Model | None:
+    """The next smaller installed model that knows the same languages, if there is one."""
+    below = [
+        other
+        for other in installed(models_folder)
+        if other.size_bytes < model.size_bytes and (model.english_only or not other.english_only)
+    ]
+    return below[-1] if below else None
 
 
 def fetch(name: str, models_folder: Path, report: Callable[[int, int], None] = lambda done, total: None) -> Model:

@@ -13,11 +13,14 @@ from msgspec import Struct
 
 from reframed.filesystem import hash_file
 from reframed.media.info import MediaInfo
-from reframed.protocol import Artifact, Input, Settings
+from reframed.protocol import Artifact, Input, Settings, Sidecar
 
 
 class Work:
-    """One run of a step, inside a runner: its inputs, its private folder, and how it reports."""
+    """One run of a step, inside a runner: its inputs, its private folder, and how it reports.
+
+    `note` tells a person of a fallback, `say` of a plain fact, both with a code; `kept` outlives a crash.
+    """
 
     def __init__(
         self,
@@ -25,21 +28,27 @@ class Work:
         source: str,
         media: MediaInfo,
         inputs: list[Input],
+        sidecars: tuple[Sidecar, ...],
         folder: Path,
+        kept: Path,
         settings: Settings,
         label: str,
         progress: Callable[[float], None],
         note: Callable[[str, str], None],
+        say: Callable[[str, str], None],
         log: Callable[[str], None],
     ) -> None:
         self.source = source
         self.media = media
         self.inputs = inputs
+        self.sidecars = sidecars
         self.folder = folder
+        self.kept = kept
         self.settings = settings
         self.label = label
         self.progress = progress
         self.note = note
+        self.say = say
         self.log = log
         self.artifacts: list[Artifact] = []
         self.engine_s = 0.0
@@ -79,10 +88,15 @@ class Step(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slot: ClassVar[str] = "cpu"
     needs: ClassVar[tuple[str, ...]] = ()
     makes: ClassVar[tuple[str, ...]] = ()
+    takes_sidecars: ClassVar[bool] = False
 
     def identity(self, settings: Settings) -> dict[str, str]:
         """What decides the result besides options and inputs, such as the model's revision. Raises ReframeError."""
         return {}
+
+    def reads(self, sidecars: tuple[Sidecar, ...]) -> tuple[Sidecar, ...]:
+        """Those of the files that came along with the source which decide the result."""
+        return ()
 
     def check(self, settings: Settings) -> Iterator[str]:
         """Sentences about options that contradict each other or this machine; for `reframe check`."""

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from reframed.arrival import Arrival, Identity
-from reframed.store import schema
+from reframed.store import companions, schema
 from reframed.store.jobs import JobPlan, Verdict, create
 from reframed.text import safe
 
@@ -49,6 +49,7 @@ def record(arrival: Arrival, plans: Iterable[JobPlan], verdict: Verdict | None, 
     earlier = _same_file(arrival)
     if earlier is None:
         row = _insert(arrival, now)
+        companions.add(row.id, arrival.sidecars)
     else:
         row = earlier
         identity = arrival.identity

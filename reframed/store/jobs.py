@@ -8,10 +8,11 @@ from typing import Any, NamedTuple
 import msgspec
 import peewee
 
+from reframed.arrival import Sidecar
 from reframed.errors import ReframeError
 from reframed.job import State, StepState, may_retry, require
 from reframed.protocol import Artifact
-from reframed.store import schema
+from reframed.store import companions, schema
 from reframed.store.schema import ArtifactRow, Event, Job, StepRow
 
 INTERRUPTIONS_MAX = 20
@@ -66,6 +67,7 @@ class Claimed(NamedTuple):
     root: bytes
     outbox: bytes
     inputs: tuple[tuple[str, Artifact], ...]  # cache key and artifact, oldest first
+    companions: tuple[Sidecar, ...]  # subtitles that came along
 
 
 def create(arrival: Any, plan: JobPlan, verdict: Verdict | None, now: float) -> int:
@@ -166,6 +168,7 @@ def _claimed(row: Any, token: str) -> Claimed:
         root=bytes(arrival.root),
         outbox=bytes(arrival.outbox),
         inputs=tuple((item.key, _artifact(item)) for item in made),
+        companions=tuple(sidecar for _, sidecar in companions.of(arrival.id)),
     )
 
 
@@ -212,7 +215,10 @@ def complete(
         media_s=media_s,
     ).where(StepRow.id == step_id).execute()
     ArtifactRow.delete().where(ArtifactRow.step == step_id).execute()
-    for item in artifacts:
+    made = list(artifacts)
+    if reasons := [reason for item in made for reason in item.about.get("review", ())]:
+        Job.update(review="; ".join(reasons)).where(Job.id == row.job.id).execute()
+    for item in made:
         ArtifactRow.create(
             job=row.job.id,
             step=step_id,
@@ -256,6 +262,15 @@ class Hold(NamedTuple):
 def holds(hold: Hold | None, job: Any) -> bool:
     """Whether a claim still stands; without one, whether the job is publishing."""
     return job.state == State.PUBLISHING if hold is None else _held(hold.step, hold.claim) is not None
+
+
+def start_over(job_id: int, reason: str, now: float) -> None:
+    """Queue a running job again from its first step, because there is more to it than it knew; whoever ran it lost it."""
+    job = Job.get_by_id(job_id)
+    if job.state == State.RUNNING:
+        _set(job, State.QUEUED)
+        _rewind(job_id)
+    note(job_id, "info", "started_over", reason, now)
 
 
 def is_held(hold: Hold) -> bool:
@@ -369,6 +384,7 @@ def _rewind(job_id: int) -> None:
     StepRow.update(state=StepState.WAITING, claim="", progress=0.0, left_s=None).where(StepRow.job == job_id).execute()
     StepRow.update(state=StepState.READY).where((StepRow.job == job_id) & (StepRow.position == 0)).execute()
     ArtifactRow.delete().where(ArtifactRow.job == job_id).execute()
+    Job.update(review="").where(Job.id == job_id).execute()
 
 
 def _set(job: Any, state: State, **fields: Any) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from typing import Any, NamedTuple
 
+import msgspec
+
 from reframed.arrival import Identity
 from reframed.job import ENDED, State
 from reframed.store import schema
@@ -20,6 +22,7 @@ class Output(NamedTuple):
     suffix: str
     sha256: str
     size_bytes: int
+    given: bool  # a copy of a file that came along
 
 
 class Published(NamedTuple):
@@ -76,12 +79,17 @@ def delivery(job_id: int) -> Delivery | None:
         place=bytes(job.arrival.place),
         subfolder=bytes(job.arrival.subfolder),
         outbox=bytes(job.arrival.outbox),
-        outputs=tuple(Output(row.key, row.file, row.suffix, row.sha256, row.size_bytes) for row in made),
+        outputs=tuple(_output(row) for row in made),
         earlier=tuple(
             Published(row.id, row.suffix, row.sha256, bytes(row.target), bytes(row.temporary), row.state == "done")
             for row in rows
         ),
     )
+
+
+def _output(row: Any) -> Output:
+    given = bool(msgspec.json.decode(row.about).get("given"))
+    return Output(row.key, row.file, row.suffix, row.sha256, row.size_bytes, given)
 
 
 def intend(job_id: int, output: Output, target: bytes, temporary: bytes, now: float) -> int:

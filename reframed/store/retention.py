@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from reframed.job import ENDED
+from reframed.job import ENDED, State
 from reframed.store.schema import Arrival, ArtifactRow, Command, Job
 
 _ENDED = [str(state) for state in ENDED]
@@ -26,6 +26,12 @@ def remove_jobs(ids: list[int]) -> None:
     Job.delete().where(Job.id.in_(ids)).execute()
     left = Job.select(Job.arrival).where(Job.arrival.in_(arrivals))
     Arrival.delete().where(Arrival.id.in_(arrivals) & Arrival.id.not_in(left)).execute()
+
+
+def may_go_on(ids: set[int]) -> set[int]:
+    """Those of the jobs `ids` that are neither done nor cancelled."""
+    over = [str(State.DONE), str(State.CANCELLED)]
+    return {row.id for row in Job.select(Job.id).where(Job.id.in_(ids) & Job.state.not_in(over))}
 
 
 def remove_commands(before: float) -> int:

@@ -42,6 +42,19 @@ class Arrival(_Row):
     reason_sha256 = peewee.TextField(default="")
 
 
+class Companion(_Row):
+    """A subtitle file that came along with an arrival."""
+
+    arrival = peewee.ForeignKeyField(Arrival)
+    path = peewee.BlobField()
+    place = peewee.BlobField()
+    display = peewee.TextField()
+    size = peewee.IntegerField()
+    mtime_ns = peewee.IntegerField()
+    sha256 = peewee.TextField()
+    language = peewee.TextField()
+
+
 class Job(_Row):
     """One arrival times one recipe."""
 
@@ -63,6 +76,7 @@ class Job(_Row):
     started_at = peewee.FloatField(null=True)
     ended_at = peewee.FloatField(null=True)
     owner_uid = peewee.IntegerField()
+    review = peewee.TextField(default="")
 
 
 class StepRow(_Row):

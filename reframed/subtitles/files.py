@@ -1,32 +1,200 @@
-"""Cues to subtitle files, through pysubs2."""
+"""Cues to subtitle files and back, through pysubs2, in whatever encoding people have."""
 
 from __future__ import annotations
 
+import codecs
+import html
+import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import msgspec
+
+from reframed.errors import ReframeError
+from reframed.speech.words import Word, join
 from reframed.subtitles.cues import Cue
+from reframed.text import listing, safe
 
-FORMATS = ("srt", "vtt")
+if TYPE_CHECKING:
+    import pysubs2
+
+FORMATS = ("srt", "vtt", "ass", "ttml", "txt", "json")
+READABLE = ("srt", "vtt", "ass", "ssa", "ttml")
+LARGEST_BYTES = 50_000_000
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "cp850", "cp852", "mac_roman", "mac_latin2"}) | {
+    f"iso8859_{number}" for number in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)
+}
+_VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|lang|ruby|rt)(?:[. ][^>]*)?>|<[\d:.]+>")
+_SPEAKER = re.compile(r"^<v(?:\.[^ >]*)? ([^>]*)>")
 
 
-def write(cues: Sequence[Cue], path: Path, format_: str) -> None:
-    """Write `cues` as SRT or WebVTT: UTF-8 without a byte order mark, LF line ends."""
+def write(cues: Sequence[Cue], path: Path, format_: str, *, language: str = "", word_times: bool = False) -> None:
+    """Write `cues` as one of FORMATS: UTF-8 without a byte order mark, LF line ends.
+
+    `word_times` puts the time of every word into WebVTT, as players use for karaoke. JSON holds words and probabilities;
+    text holds one paragraph a pause.
+    """
+    if format_ == "txt":
+        text = as_text(cues)
+    elif format_ == "json":
+        text = as_json(cues, language)
+    elif format_ == "vtt":
+        text = _vtt(cues, word_times)
+    else:
+        text = _subtitles(cues).to_string(format_)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def _subtitles(cues: Sequence[Cue]) -> pysubs2.SSAFile:
     import pysubs2
 
     subtitles = pysubs2.SSAFile()
     for cue in cues:
-        event = pysubs2.SSAEvent(start=round(cue.start * 1000), end=round(cue.end * 1000))
-        event.plaintext = cue.text
+        event = pysubs2.SSAEvent(start=round(cue.start * 1000), end=round(cue.end * 1000), name=cue.speaker)
+        event.plaintext = cue.text.replace("{", "(").replace("}", ")")  # braces are commands in ASS
         subtitles.append(event)
-    path.write_text(subtitles.to_string(format_), encoding="utf-8", newline="\n")
+    return subtitles
+
+
+def _vtt(cues: Sequence[Cue], word_times: bool) -> str:
+    blocks = ["WEBVTT"]
+    for cue in cues:
+        text = _with_times(cue) if word_times and cue.words else _escape(cue.text)
+        voice = f"<v {_escape(cue.speaker)}>" if cue.speaker else ""
+        blocks.append(f"{_clock(cue.start)} --> {_clock(cue.end)}\n{voice}{text}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def _with_times(cue: Cue) -> str:
+    """The cue's text with a time before every word but the first."""
+    at, rest, written = 0, cue.text, ""
+    for index, word in enumerate(cue.words):
+        found = rest.find(word.text, at)
+        if found < 0:
+            return _escape(cue.text)  # a word that was cut over two lines or two cues
+        written += _escape(rest[at:found])
+        written += f"<{_clock(word.start)}><c>{_escape(word.text)}</c>" if index else _escape(word.text)
+        at = found + len(word.text)
+    return written + _escape(rest[at:])
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+
+
+def _clock(seconds: float) -> str:
+    ms = round(seconds * 1000)
+    return f"{ms // 3_600_000:02d}:{ms // 60_000 % 60:02d}:{ms // 1000 % 60:02d}.{ms % 1000:03d}"
+
+
+def as_text(cues: Sequence[Cue]) -> str:
+    """The captions as prose: a new paragraph after a pause of more than two seconds."""
+    paragraphs: list[list[str]] = []
+    for index, cue in enumerate(cues):
+        if not index or cue.start - cues[index - 1].end > 2.0:
+            paragraphs.append([])
+        paragraphs[-1] += cue.text.split("\n")
+    return "\n\n".join(join(lines) for lines in paragraphs) + "\n"
+
+
+def as_json(cues: Sequence[Cue], language: str) -> str:
+    """The cues with their words, probabilities, languages and speakers."""
+    data = {"language": language, "cues": cues}
+    return msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n"
+
+
+def decode(data: bytes) -> tuple[str, str]:
+    """The text in `data`, and the encoding it has: by its byte order mark, UTF-8 if it is that, else the likeliest."""
+    for mark, encoding in _BOMS:
+        if data.startswith(mark):
+            return data.decode(encoding, "replace"), encoding
+    try:
+        return data.decode("utf-8"), "utf-8"
+    except UnicodeDecodeError:
+        pass
+    import charset_normalizer
+
+    likely = [match.encoding for match in charset_normalizer.from_bytes(data)]
+    # Western and Central European code pages cannot be told apart by a few accents: the commoner one, where it may be.
+    western = not likely or (likely[0] in _LATIN and "cp1252" in likely)
+    encoding = "cp1252" if western else likely[0]
+    return data.decode(encoding, "replace"), encoding
+
+
+def load(path: Path) -> Any:
+    """The pysubs2 file in `path`: SRT, WebVTT, ASS, SSA or TTML in any encoding. Raises ReframeError."""
+    import pysubs2
+
+    name = safe(path.name)
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ReframeError(f"{name} is too large for subtitles.", "Is it really a subtitle file?")
+        text, _ = decode(path.read_bytes())
+    except OSError as error:
+        raise ReframeError(
+            f"{name} cannot be read: {error.strerror}.", "Check the path and its permissions."
+        ) from error
+    kind = path.suffix.lower().lstrip(".")
+    try:
+        found = pysubs2.SSAFile.from_string(
+            text.replace("\r\n", "\n").replace("\r", "\n"), _kind(text, kind), keep_unknown_html_tags=True
+        )
+    except Exception as error:
+        raise ReframeError(
+            f"{name} cannot be read as subtitles: {type(error).__name__}: {safe(str(error))}.",
+            f"It should be one of {listing(READABLE)}; does it open in a subtitle editor?",
+        ) from error
+    if not any(not event.is_comment for event in found):
+        raise ReframeError(f"{name} holds no subtitles.", f"It should be one of {listing(READABLE)}.")
+    return found
+
+
+def _kind(text: str, extension: str) -> str:
+    """The format by what is written there; the extension decides where that says nothing."""
+    head = text.lstrip("\ufeff \n")[:200]
+    if head.startswith("WEBVTT"):
+        return "vtt"
+    if head.startswith("[Script Info]"):
+        return "ssa" if "ScriptType: v4.00\n" in text[:2000] else "ass"
+    if head.startswith("<?xml") or "<tt" in head:
+        return "ttml"
+    return "srt" if "-->" in text[:5000] or extension not in READABLE else extension
 
 
 def read(path: Path) -> list[Cue]:
-    """The cues of an SRT or WebVTT file. Raises pysubs2's exceptions on a file that is neither."""
-    import pysubs2
+    """The cues of a subtitle file, in the file's order, without markup. Raises ReframeError."""
+    cues = []
+    found = load(path)
+    for event in found:
+        if event.is_comment:
+            continue
+        text, speaker = event.plaintext, event.name
+        if found.format == "vtt":  # pysubs2 leaves these as they are written
+            voice = _SPEAKER.match(text)
+            speaker = html.unescape(voice.group(1)) if voice else ""
+            text = html.unescape(_VTT_TAG.sub("", text))
+        lines = "\n".join(line.strip() for line in text.split("\n") if line.strip())
+        cues.append(Cue(event.start / 1000, event.end / 1000, lines, speaker=speaker))
+    return cues
 
-    return [
-        Cue(event.start / 1000, event.end / 1000, event.plaintext)
-        for event in pysubs2.load(str(path), encoding="utf-8")
-    ]
+
+def spread(cues: Sequence[Cue]) -> tuple[Word, ...]:
+    """Words for cues that have none: every word's share of its cue's time is by its length."""
+    words: list[Word] = []
+    for cue in cues:
+        parts = cue.text.split()
+        per_char = max(0.0, cue.length) / max(1, sum(len(part) + 1 for part in parts))
+        at = cue.start
+        for part in parts:
+            end = at + (len(part) + 1) * per_char
+            words.append(Word(round(at, 3), round(end, 3), part, speaker=cue.speaker))
+            at = end
+    return tuple(words)

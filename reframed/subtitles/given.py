@@ -1,0 +1,59 @@
+"""Subtitles that exist already, as a transcript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from reframed.speech.words import GivenCue, Transcript
+from reframed.subtitles import files
+
+ENGINE = "subtitles"
+EXTENSIONS = frozenset({"srt", "vtt", "ass", "ssa"})
+# What players put between a name and its extension besides the language: NAME.en.forced.srt.
+_KINDS = frozenset({"forced", "sdh", "cc", "hi", "default", "full"})
+_TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.IGNORECASE)
+
+
+def transcript(path: Path, language: str, about: str, duration_s: float) -> Transcript:
+    """The transcript of a subtitle file: its cues, and its words spread over them. Raises ReframeError."""
+    cues = files.read(path)
+    return Transcript(
+        language=language or "und",
+        language_probability=1.0 if language else 0.0,
+        duration_s=duration_s,
+        model=about,
+        engine=ENGINE,
+        words=files.spread(sorted(cues, key=lambda cue: cue.start)),
+        cues=tuple(GivenCue(cue.start, cue.end, cue.text) for cue in cues),
+    )
+
+
+def tags(name: str, stem: str) -> tuple[str, bool] | None:
+    """Language (or empty) and whether it is a forced track, of the subtitle file `name` for a video called `stem`.
+
+    None: it belongs to another file. NAME.srt, NAME.en.srt, NAME.pt-BR.srt and NAME.en.forced.srt belong to NAME.
+    """
+    base, dot, extension = name.rpartition(".")
+    if not dot or extension.lower() not in EXTENSIONS or not base.startswith(stem):
+        return None
+    rest = base[len(stem) :]
+    if not rest:
+        return "", False
+    parts = rest[1:].split(".")
+    if rest[0] != "." or len(parts) > 3:
+        return None
+    languages = [part for part in parts if part.lower() not in _KINDS]
+    if len(languages) > 1 or any(not _TAG.fullmatch(part) for part in languages):
+        return None
+    return (languages or [""])[0], "forced" in (part.lower() for part in parts)
+
+
+def choose(languages: Sequence[str], wanted: str, spoken: str) -> int:
+    """Which of several files to use: the one in the wanted language, else in the spoken one, else the first."""
+    for tag in (wanted, spoken):
+        for index, language in enumerate(languages):
+            if tag and language and language.split("-")[0].lower()[:2] == tag[:2].lower():
+                return index
+    return 0
