@@ -334,6 +334,8 @@ class Intake:
         now = time.time()
         taken = self._ledger.run(lambda: _record(arrival, plans, verdict, now, added=entry.inbox is None))
         self._forget(path, entry)
+        for sidecar in sidecars:
+            self._explain(entry, sidecar.path, None)
         if entry.inbox is not None:
             self._known.add((entry.inbox.name, entry.candidate.identity))
         state = "known already as" if taken.known else "taken as"

@@ -49,7 +49,9 @@ def test_all_faults_at_once(tmp_path: Path) -> None:
 
 def test_the_revision_changes_with_the_options_alone(tmp_path: Path) -> None:
     one = load(tmp_path, "steps: [transcribe, captions]")
-    same = load(tmp_path, "# a comment\nabout: other words\nsteps:\n  - transcribe: {}\n  - captions: {profile: netflix}\n")
+    same = load(
+        tmp_path, "# a comment\nabout: other words\nsteps:\n  - transcribe: {}\n  - captions: {profile: netflix}\n"
+    )
     other = load(tmp_path, "steps: [transcribe, captions: {max_lines: 1}]")
     assert one.revision == same.revision != other.revision
 

@@ -216,6 +216,8 @@ def _detail_lines(job: Row) -> list[str]:
         lines.append(f"Why: {safe(job['reason'])}")
     if job["hint"]:
         lines.append(f"To do: {safe(job['hint'])}")
+    if job["review"]:
+        lines.append(f"Needs review: {safe(job['review'])}")
     lines.append("Steps: " + ", ".join(_step(step) for step in job["steps"]))
     lines += [f"Output: {safe(bytes(output['path']))}" for output in job["outputs"]]
     return lines

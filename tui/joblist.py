@@ -137,4 +137,5 @@ def _tail(row: Row, now: float) -> str:
         return f"{row['step']} {row['progress']:.0%}{left}"
     if row["state"] in ("failed", "blocked"):
         return str(row["code"])
-    return f"{duration(max(0.0, now - (row['ended_at'] or row['created_at'])))} ago"
+    review = "needs review, " if row["review"] else ""
+    return f"{review}{duration(max(0.0, now - (row['ended_at'] or row['created_at'])))} ago"

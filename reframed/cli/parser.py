@@ -24,6 +24,7 @@ def build() -> Parser:
     _service_verbs(verbs)
     _reading_verbs(verbs)
     _acting_verbs(verbs)
+    _subtitle_verbs(verbs)
     _setup_verbs(verbs)
     return parser
 
@@ -69,6 +70,27 @@ def _reading_verbs(verbs: Any) -> None:
     log.add_argument("job", type=int, metavar="JOB")
     log.add_argument("-f", "--follow", action="store_true", help="go on printing until the job ends")
     log.add_argument("--attempt", type=int, metavar="N", help="an earlier attempt (default: the newest)")
+
+
+def _subtitle_verbs(verbs: Any) -> None:
+    report = _verb(verbs, "report", "subtitles:report", "print the report on a job's captions", json=True)
+    report.add_argument("job", type=int, metavar="JOB")
+    lint = _verb(verbs, "lint", "subtitles:lint", "check any subtitle file against the rules of a profile", json=True)
+    lint.add_argument("file", type=Path, metavar="FILE")
+    lint.add_argument("--profile", default="netflix", help="netflix (default), bbc, broadcast or shorts")
+    lint.add_argument(
+        "--language", default="", metavar="TAG", help="like en or ja (default: from the name, FILE.en.srt)"
+    )
+    lint.add_argument("--fix", action="store_true", help="write a mended copy, NAME.fixed.srt")
+    shift = _verb(
+        verbs, "shift", "subtitles:shift", "write a copy of a subtitle file with other times, NAME.shifted.srt"
+    )
+    shift.add_argument("file", type=Path, metavar="FILE")
+    shift.add_argument("--by", metavar="TIME", help="later by so much, like 1.2s; earlier: --by=-500ms")
+    shift.add_argument("--scale", metavar="FACTOR", help="stretch, like 25/23.976 or 1.001; before --by")
+    shift.add_argument("--drop", action="store_true", help="leave out cues that would end before the file begins")
+    for parser in (lint, shift):
+        parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write; never over a file")
 
 
 def _acting_verbs(verbs: Any) -> None:

@@ -121,7 +121,7 @@ def jobs(options: argparse.Namespace) -> int:
     print(f"{'JOB':>6}  {'STATE':<10}  {'RECIPE':<10}  {'AGE':>8}  FILE")
     now = time.time()
     for row in rows:
-        extra = f"  ({row['code']})" if row["code"] else ""
+        extra = f"  ({row['code']})" if row["code"] else "  (needs review)" if row["review"] else ""
         extra = f"  ({row['step']} {row['progress']:.0%})" if row["state"] == "running" else extra
         age = duration(now - row["created_at"])
         file = shorten(row["name"], 60) + extra
@@ -171,6 +171,8 @@ def _show_lines(job: Row) -> list[str]:
     lines = [f"Job {job['id']}: {job['name']}, {job['state']}"]
     if job["reason"]:
         lines += [f"  why:      {job['reason']}", f"  to do:    {job['hint']}"]
+    if job["review"]:
+        lines.append(f"  review:   {safe(job['review'])} (`reframe report {job['id']}`)")
     if job["state"] == "queued":
         lines.append(f"  waits:    {_waits(job)}")
     if job["trouble"]:
@@ -179,6 +181,7 @@ def _show_lines(job: Row) -> list[str]:
     if media:
         lines.append(f"  media:    {media['container']}, {duration(media['duration_s'])}, {size(job['size_bytes'])}")
     lines.append(f"  source:   {safe(job['place'])}")
+    lines += [f"  subtitles: {name} came along" for name in job["sidecars"]]
     tries = f"attempt {job['attempt']}" + "".join(f", {job[what]} {what}" for what in _COUNTED if job[what])
     lines.append(f"  recipe:   {safe(job['recipe'])} ({tries})")
     lines += [f"  step:     {_step_line(step)}" for step in job["steps"]]

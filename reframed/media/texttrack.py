@@ -25,7 +25,7 @@ def extract(source: str, track: TextTrack, folder: Path, log: Callable[[str], No
 def mux(source: str, extension: str, captions: Path, language: str, folder: Path, log: Callable[[str], None]) -> Path:
     """A copy of the file with `captions` (SRT) as its default text track; sound and picture are not encoded again.
 
-    MP4 and MOV stay what they are, everything else becomes Matroska. Raises StepFailed.
+    `language` is an ISO 639-2 code. MP4 and MOV stay what they are, everything else becomes Matroska. Raises StepFailed.
     """
     import ffmpeg
 

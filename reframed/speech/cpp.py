@@ -17,6 +17,7 @@ from reframed.speech.words import Word, whole
 
 _BEAM = 5
 _CENTISECOND = 0.01
+_UNSPACED = frozenset({"zh", "yue", "ja", "th", "lo", "my", "km"})  # a word is what follows a space: here, nothing does
 _SHORTEST_S = 1.1  # whisper.cpp refuses less than a second
 
 
@@ -39,7 +40,6 @@ def load(setup: Setup, tell: Tell) -> Cpp:
             no_context=True,
             token_timestamps=True,
             max_len=1,
-            split_on_word=True,
             suppress_nst=True,
             temperature_inc=0.0,  # what is bad is heard again by us
         )
@@ -85,13 +85,14 @@ class Cpp:
             translate=wish.translate,
             temperature=wish.temperature,
             initial_prompt=wish.vocabulary or "",
+            split_on_word=language not in _UNSPACED,
         )
         duration_s = len(sound) / RATE_HZ
         parts = [
             Word(
                 segment.t0 * _CENTISECOND,
                 min(segment.t1 * _CENTISECOND, duration_s),
-                segment.text,
+                " " + segment.text,  # pywhispercpp strips the space that begins a word
                 0.0 if math.isnan(segment.probability) else float(segment.probability),
             )
             for segment in segments

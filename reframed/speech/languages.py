@@ -44,3 +44,9 @@ def from_iso639(code: str) -> str:
     if short in ("", "und", "mul", "zxx"):
         return ""
     return _ISO639_2.get(short, code if len(short) == 2 else "")
+
+
+def to_iso639(tag: str) -> str:
+    """The ISO 639-2 code (the terminological one) that containers want for a BCP 47 tag; und if there is none here."""
+    base = tag.split("-")[0].lower()
+    return next((code for code, short in _ISO639_2.items() if short == base), "und")

@@ -222,6 +222,7 @@ class Captions(Step, frozen=True, kw_only=True):
 
     def _mux(self, work: Work, cues: Sequence[Cue], transcript: Transcript, tag: str) -> None:
         from reframed.media import texttrack
+        from reframed.speech import languages
         from reframed.subtitles import files
 
         if not work.media.video:
@@ -231,7 +232,9 @@ class Captions(Step, frozen=True, kw_only=True):
         files.write(cues, plain, "srt")
         extension = Path(work.source).suffix
         with work.engine():
-            made = texttrack.mux(work.source, extension, plain, transcript.language, work.folder, work.log)
+            made = texttrack.mux(
+                work.source, extension, plain, languages.to_iso639(transcript.language), work.folder, work.log
+            )
         work.made("video", made.name, f"{tag}.captions{made.suffix}", language=transcript.language)
 
     def _report(self, work: Work, found: Report, rules: Profile, tag: str) -> None:

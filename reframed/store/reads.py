@@ -17,7 +17,7 @@ Row = dict[str, Any]
 _STATES = ("running", "publishing", "queued", "blocked", "failed", "done", "cancelled")
 _JOB_COLUMNS = """
     job.id, job.state, job.recipe, job.code, job.reason, job.hint, job.priority, job.attempt, job.failures, job.crashes,
-    job.interruptions, job.retry_at, job.created_at, job.started_at, job.ended_at, job.owner_uid,
+    job.interruptions, job.retry_at, job.created_at, job.started_at, job.ended_at, job.owner_uid, job.review,
     arrival.display AS name, arrival.inbox, arrival.size AS size_bytes
 """
 
@@ -103,8 +103,19 @@ class Reader:
             "SELECT target AS path, sha256, at FROM publication WHERE job_id = ? AND state = 'done' ORDER BY id",
             (job_id,),
         )
+        job["reports"] = self.reports(job_id)
+        job["sidecars"] = [
+            row["display"]
+            for row in self._all("SELECT display FROM companion WHERE arrival_id = ? ORDER BY id", (job["arrival_id"],))
+        ]
         job["events"] = self._all("SELECT at, level, code, text FROM event WHERE job_id = ? ORDER BY id", (job_id,))
         return job
+
+    def reports(self, job_id: int) -> list[Row]:
+        """The reports on a job's captions: `summary` for a person, and `review`, the reasons to look at them."""
+        rows = self._all("SELECT about FROM artifact WHERE job_id = ? AND kind = 'report' ORDER BY id", (job_id,))
+        abouts = [json.loads(row["about"]) for row in rows]
+        return [about for about in abouts if about.get("summary")]
 
     def attempt(self, job_id: int) -> int:
         """The number of the newest attempt of a job. Raises ReframeError if there is no such job."""

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 FORMATS = ("srt", "vtt", "ass", "ttml", "txt", "json")
 READABLE = ("srt", "vtt", "ass", "ssa", "ttml")
 LARGEST_BYTES = 50_000_000
+_ACCENTS_MIN = 6
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -123,10 +124,18 @@ def decode(data: bytes) -> tuple[str, str]:
     import charset_normalizer
 
     likely = [match.encoding for match in charset_normalizer.from_bytes(data)]
-    # Western and Central European code pages cannot be told apart by a few accents: the commoner one, where it may be.
-    western = not likely or (likely[0] in _LATIN and "cp1252" in likely)
-    encoding = "cp1252" if western else likely[0]
+    if _mostly_ascii(data):  # a Latin script
+        likely = [encoding for encoding in likely if encoding in _LATIN]
+    if sum(byte >= 128 for byte in data) < _ACCENTS_MIN:  # too little to tell code pages apart
+        likely = ["cp1252"]
+    encoding = "cp1252" if not likely or (likely[0] in _LATIN and "cp1252" in likely) else likely[0]
     return data.decode(encoding, "replace"), encoding
+
+
+def _mostly_ascii(data: bytes) -> bool:
+    letters = sum(chr(byte).isalpha() for byte in data if byte < 128)
+    others = sum(byte >= 128 for byte in data)
+    return others < 0.4 * (letters + others)
 
 
 def load(path: Path) -> Any:
