@@ -52,6 +52,11 @@ class Sidecar(Struct, frozen=True, kw_only=True):
     sha256: str
     language: str = ""
 
+    @property
+    def is_forced(self) -> bool:
+        """Whether it holds only what a viewer who knows the language needs: signs, and other languages."""
+        return ".forced." in self.name.lower()
+
 
 class ProbeRequest(Struct, frozen=True, tag="probe"):
     """Read a file's kind, streams and hash. `path` is hex of the path's bytes, for a path need not be UTF-8."""

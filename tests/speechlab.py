@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import re
 import shutil
 import struct
@@ -16,7 +17,10 @@ import numpy as np
 
 from reframed.speech import machine, models
 
-GGML_HEADER = Path(__file__).parent / "media" / "whisper-ggml-header-tiny.en.bin"
+MEDIA = Path(__file__).parent / "media"
+GGML_HEADER = MEDIA / "whisper-ggml-header-tiny.en.bin"
+CLIPS = dict(line.split("\t") for line in (MEDIA / "TRANSCRIPTS.tsv").read_text().splitlines())
+PAUSES_S = (0.3, 0.5, 0.8, 1.2, 2.0, 3.0, 5.0, 8.0)
 
 
 def plain(text: str) -> str:
@@ -152,3 +156,32 @@ def _split(weights: dict[str, Any], source: str, target: str, names: tuple[str, 
         yield f"{target}.{name}.weight", matrix[index * size : (index + 1) * size]
         if name != "key":
             yield f"{target}.{name}.bias", bias[index * size : (index + 1) * size]
+
+
+def conversation(seconds: float, seed: int) -> tuple[bytes, str]:
+    """PCM and text of about `seconds` of real speech: the clips in this folder in random order, with pauses of 0.3 to 8 s.
+
+    The pauses are not digital silence but faint noise. The same seed gives the same.
+    """
+    chance, noise = random.Random(seed), np.random.default_rng(seed)
+    clips: dict[str, bytes] = {}
+    for name in CLIPS:
+        with wave.open(str(MEDIA / name)) as file:
+            clips[name] = file.readframes(file.getnframes())
+    parts: list[bytes] = []
+    texts: list[str] = []
+    while sum(map(len, parts)) < seconds * 32_000:
+        name = chance.choice(sorted(clips))
+        pause = noise.normal(0, 8, int(16_000 * chance.choice(PAUSES_S))).astype(np.int16).tobytes()
+        parts += [clips[name], pause]
+        texts.append(CLIPS[name])
+    return b"".join(parts), " ".join(texts)
+
+
+def write_wav(path: Path, pcm: bytes) -> None:
+    """A WAV file of PCM as above."""
+    with wave.open(str(path), "wb") as file:
+        file.setnchannels(1)
+        file.setsampwidth(2)
+        file.setframerate(16_000)
+        file.writeframes(pcm)

@@ -5,6 +5,7 @@ import os
 import re
 import shutil
 import signal
+import time
 import wave
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,7 @@ def log_of(home: Home, job: int = 1, attempt: int = 1) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("order", ["subtitles first", "video first"])
 def test_subtitles_that_come_along_are_used_to_the_letter(home: Home, order: str) -> None:
+    (home.inbox / "talk.en.forced.srt").write_text(SAID.replace("What", "That"))
     home.start()
     subtitles = home.inbox / "talk.de.srt"
     if order == "subtitles first":
@@ -52,6 +54,7 @@ def test_subtitles_that_come_along_are_used_to_the_letter(home: Home, order: str
     assert (home.outbox / "talk.de.srt").read_text() == SAID
     assert files.read(home.outbox / "talk.de.vtt")[1].text == "Über zwei\nZeilen!"
     wait_for(lambda: (home.inbox / "done" / "talk.mp4").exists() and (home.inbox / "done" / "talk.de.srt").exists())
+    assert (home.inbox / "done" / "talk.en.forced.srt").exists()
     assert not subtitles.exists()
     wait_for(lambda: not home.waiting())
     shown = home.run("show", "1").stdout

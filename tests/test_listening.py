@@ -118,6 +118,8 @@ class Scripted:
     """An engine that says what it is told to; for faults that a real one shows by chance only."""
 
     name, device, workers, batch = "scripted", "cpu", 2, 2
+    lighter: Setup | None = None
+    slower: Setup | None = None
 
     def __init__(self, first: Heard, again: Heard) -> None:
         self.first, self.again = first, again
@@ -210,6 +212,7 @@ def test_a_gpu_that_cannot_be_used_is_said_and_the_cpu_goes_on() -> None:
     told = Told()
     loaded = faster.load(Setup(tiny.name, tiny.path, "cuda", 1), told)
     assert loaded.device == "cpu"
+    assert (loaded.lighter, loaded.slower) == (None, None)
     assert [code for code, _ in told] == ["slower_engine", "slower_engine"]
     assert "GPU" in told[0][1]
 
@@ -406,3 +409,31 @@ def test_engines_that_are_missing_are_known() -> None:
     assert engine.is_installed("faster-whisper")
     assert engine.is_installed("whisper-timestamped") == (find_spec("whisper_timestamped") is not None)
     assert "openai" in engine.how_to_install("openai-whisper")
+
+
+def test_what_needs_less_memory_is_tried_in_order(tmp_path: Path) -> None:
+    from reframed.media.info import MediaInfo
+    from reframed.protocol import Settings
+    from reframed.steps.base import Work
+    from reframed.steps.transcribe import Transcribe
+
+    told = Told()
+    work = Work(
+        source="", media=MediaInfo(container="wav"), inputs=[], sidecars=(), folder=tmp_path, kept=tmp_path,
+        settings=Settings(models_folder=str(tmp_path)), label="", progress=lambda done: None, note=told, say=told,
+        log=lambda text: None,
+    )  # fmt: skip
+    big = models.Model("small.en", tmp_path, "fetched", 480_000_000, "r")
+    setup = Setup("small.en", tmp_path, "cuda", 1)
+    loaded = Scripted(heard("a"), heard("a"))
+    loaded.lighter, loaded.slower = setup._replace(rung=1), setup._replace(rung=2)
+    failed = StepFailed("out_of_memory", "no memory")
+    allowed = Transcribe(smaller_model=True)
+    assert allowed._with_less(work, loaded, big, failed) == (loaded.lighter, big)
+    loaded.lighter = None
+    assert allowed._with_less(work, loaded, big, failed)[1].name == "tiny.en"
+    assert Transcribe()._with_less(work, loaded, big, failed) == (loaded.slower, big)
+    loaded.slower = None
+    with pytest.raises(StepFailed, match="no memory"):
+        Transcribe()._with_less(work, loaded, big, failed)
+    assert [code for code, _ in told] == ["less_memory", "smaller_model", "less_memory"]

@@ -27,7 +27,7 @@ class Bundles:
         self._names: list[bytes] = []
 
     def beside(self, path: bytes) -> Iterator[tuple[bytes, str, os.stat_result]]:
-        """Path, language (or empty) and status of every subtitle file of the file at `path`; forced tracks are left out."""
+        """Path, language (or empty) and status of every subtitle file of the file at `path`."""
         folder, name = os.path.split(path)
         for other in self._subtitles(folder):
             found = belongs(other, name)
@@ -52,9 +52,9 @@ class Bundles:
 
 
 def belongs(subtitle: bytes, name: bytes) -> str | None:
-    """The language (or empty) of the file `subtitle` if it holds all captions of the file `name`, else None."""
+    """The language (or empty) of the file `subtitle` if it belongs to the file `name`, else None."""
     found = tags(os.fsdecode(subtitle), os.path.splitext(os.fsdecode(name))[0])
-    return None if found is None or found[1] else found[0]
+    return None if found is None else found[0]
 
 
 def read(files: Iterable[tuple[bytes, str, os.stat_result]]) -> tuple[Sidecar, ...]:

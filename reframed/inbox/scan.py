@@ -152,7 +152,9 @@ class Scanner:
             return None
         if is_subtitle(entry.name) and any(recipe.takes_sidecars for recipe in self._recipes):
             return Why(
-                SIDECAR, "subtitles: they are taken together with the video or recording of the same name, if it comes"
+                SIDECAR,
+                "subtitles: they are taken together with the video or recording of the same name, if they come before it "
+                "or soon after",
             )
         if kind_of(entry.name) == "playlist":
             return Why(

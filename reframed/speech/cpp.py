@@ -61,6 +61,8 @@ class Cpp:
     device = "cpu"
     workers = 1
     batch = 1
+    lighter = None
+    slower = None
 
     def __init__(self, model: Any, setup: Setup) -> None:
         self._model = model

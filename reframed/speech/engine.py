@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
@@ -48,13 +49,30 @@ class Heard(NamedTuple):
     mixed: bool = False
 
 
+class Setup(NamedTuple):
+    """What an engine is loaded with: the model's folder or file, cpu or cuda, the number of threads in all, and the memory
+    in bytes that decoding may take (0: as much as it likes). `rung` is where on its ladder of fallbacks an engine begins."""
+
+    name: str
+    path: Path
+    device: str
+    threads: int
+    memory_bytes: int = 0
+    rung: int = 0
+
+
 class Engine(Protocol):
-    """A loaded model. `hear` may be called from `workers` threads at once, with at most `batch` chunks each."""
+    """A loaded model. `hear` may be called from `workers` threads at once, with at most `batch` chunks each.
+
+    `lighter` and `slower` are how to load it to need less memory: with a smaller type of numbers, or on the CPU.
+    """
 
     name: str
     device: str
     workers: int
     batch: int
+    lighter: Setup | None
+    slower: Setup | None
 
     def hear(self, sounds: Sequence[Samples], wish: Wish) -> list[Heard]:
         """The words of each sound of at most 30 s at 16 kHz, in order."""
@@ -63,17 +81,6 @@ class Engine(Protocol):
     def language(self, sound: Samples) -> tuple[str, float]:
         """The language of up to 10 s of sound, and its probability."""
         ...
-
-
-class Setup(NamedTuple):
-    """What an engine is loaded with: the model's folder or file, cpu or cuda, the number of threads in all, and the memory
-    in bytes that decoding may take (0: as much as it likes)."""
-
-    name: str
-    path: Path
-    device: str
-    threads: int
-    memory_bytes: int = 0
 
 
 def is_installed(name: str) -> bool:
@@ -90,3 +97,17 @@ def load(name: str, setup: Setup, tell: Tell) -> Engine:
     """The engine `name` with its model. Raises StepFailed(model_broken)."""
     engine: Engine = importlib.import_module(f"reframed.speech.{_ENGINES[name][0]}").load(setup, tell)
     return engine
+
+
+_kept: tuple[str, Setup, Engine] | None = None
+
+
+def keep(name: str, setup: Setup, tell: Tell) -> Engine:
+    """The engine `name`, loaded, or kept from the last call if it is the same. One is kept in a process."""
+    global _kept
+    wanted = setup._replace(memory_bytes=0)  # what was free when it was loaded counts
+    if _kept is None or _kept[:2] != (name, wanted):
+        _kept = None  # the old model leaves memory before the new one enters it
+        gc.collect()
+        _kept = name, wanted, load(name, setup, tell)
+    return _kept[2]

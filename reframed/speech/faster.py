@@ -38,11 +38,12 @@ def load(setup: Setup, tell: Tell) -> Faster:
     Raises StepFailed(model_broken).
     """
     error: Exception | None = None
-    for device, compute, batch in _ladder(setup):
+    ladder = _ladder(setup)
+    for rung in range(setup.rung, len(ladder)):
         if error is not None:
-            tell("slower_engine", f"{_why(error)}: this goes on with {compute} on the {_NAMES[device]}.")
+            tell("slower_engine", f"{_why(error)}: this goes on with {describe(setup, rung)}.")
         try:
-            return Faster(setup, device, compute, batch, tell)
+            return Faster(setup, rung, tell)
         except (RuntimeError, ValueError, OSError, MemoryError) as caught:
             error = caught
     raise StepFailed(
@@ -60,6 +61,12 @@ def _ladder(setup: Setup) -> list[tuple[str, str, int]]:
     cpu = [("cpu", "int8", _CPU_BATCH)]
     gpu = [("cuda", "float16", 16), ("cuda", "int8_float16", 8)]
     return [*gpu, *cpu] if setup.device == "cuda" else cpu
+
+
+def describe(setup: Setup, rung: int) -> str:
+    """One rung of the ladder, for a person."""
+    device, compute, _ = _ladder(setup)[rung]
+    return f"{compute} on the {_NAMES[device]}"
 
 
 def _why(error: Exception) -> str:
@@ -89,12 +96,17 @@ class Faster:
 
     name = "faster-whisper"
 
-    def __init__(self, setup: Setup, device: str, compute: str, batch: int, tell: Tell) -> None:
+    def __init__(self, setup: Setup, rung: int, tell: Tell) -> None:
         import ctranslate2
         from faster_whisper import WhisperModel
 
         ctranslate2.set_random_seed(0)  # listening again gives the same words again
-        self.device, self.compute, self.batch, self.workers = device, compute, batch, 1
+        ladder = _ladder(setup)
+        device, compute, batch = ladder[rung]
+        self.device, self.batch, self.workers = device, batch, 1
+        below = [(index, ladder[index][0]) for index in range(rung + 1, len(ladder))]
+        self.lighter = next((setup._replace(rung=index) for index, other in below if other == device), None)
+        self.slower = next((setup._replace(rung=index) for index, other in below if other != device), None)
         if device == "cpu":
             self.workers, self.batch = share(setup)
         self._tell = tell

@@ -9,6 +9,7 @@ from reframed.speech.engine import Heard
 from reframed.speech.vad import Region
 from reframed.speech.words import Word, join
 
+UNHEARD = "speech without words"
 COMPRESSION_MAX = 2.4
 LOGPROB_MIN = -1.0
 SILENCE_MAX = 0.6
@@ -16,7 +17,7 @@ _REPEATS_MAX = 3
 _PHRASE_MAX = 12
 _OUTSIDE_S = 0.5
 _OUTSIDE_SHARE = 0.3
-_UNHEARD_S = 2.5
+_UNHEARD_S = 2.0
 _AROUND_S = 0.6
 _HURRIED_S = 0.05
 _HURRIED_SHARE = 0.1
@@ -35,7 +36,7 @@ def faults(heard: Heard, words: Sequence[Word], speech: Sequence[Region]) -> lis
     if outside(words, speech) > _OUTSIDE_SHARE:
         found.append("words where nobody speaks")
     if unheard(words, speech) > _UNHEARD_S:
-        found.append("speech without words")
+        found.append(UNHEARD)
     return found
 
 
@@ -79,16 +80,23 @@ def outside(words: Sequence[Word], speech: Sequence[Region]) -> float:
     return sum(clear) / len(words)
 
 
-def unheard(words: Sequence[Word], speech: Sequence[Region]) -> float:
-    """The longest stretch of speech, in seconds, that no word is near."""
-    longest = 0.0
+def holes(words: Sequence[Word], speech: Sequence[Region]) -> list[Region]:
+    """The stretches of speech that no word is near."""
+    found = []
     covered = [(word.start - _AROUND_S, word.end + _AROUND_S) for word in words]
     for region in speech:
         at = region.start
         for start, end in covered:
-            if start > region.end:
+            if start >= region.end:
                 break
-            longest = max(longest, min(start, region.end) - at)
+            if start > at:
+                found.append(Region(at, start))
             at = max(at, end)
-        longest = max(longest, region.end - at)
-    return longest
+        if region.end > at:
+            found.append(Region(at, region.end))
+    return found
+
+
+def unheard(words: Sequence[Word], speech: Sequence[Region]) -> float:
+    """Seconds of speech that no word is near."""
+    return sum(hole.length for hole in holes(words, speech))

@@ -113,6 +113,8 @@ def _settle(engine: Engine, sound: Sound, wish: Wish, chunk: Chunk, heard: Heard
     faults = judge.faults(heard, words, chunk.speech)
     if not faults:
         return Result(words, _language(heard, chunk))
+    if faults == [judge.UNHEARD] and words:
+        return _filled(engine, sound, wish, chunk, Result(words, _language(heard, chunk)))
     parts = _parts(chunk, sound.duration_s)
     again = engine.hear([part.sound(sound) for part in parts], wish._replace(language=heard.language))
     results = [_best(engine, sound, wish, part, one) for part, one in zip(parts, again, strict=True)]
@@ -137,8 +139,29 @@ def _best(engine: Engine, sound: Sound, wish: Wish, part: Chunk, heard: Heard) -
     _, _, best, faults = min(tries, key=lambda one: one[:2])
     if judge.is_silence(best):
         return Result((), (), (Span(part.start, part.end, "sound that the engine takes for noise"),))
+    words = _without_loops(_place(part, best))
+    if faults == [judge.UNHEARD] and words:
+        return _filled(engine, sound, wish, part, Result(words, _language(best, part)))
     doubts = (Span(round(part.start, 2), round(part.end, 2), ", ".join(faults)),) if faults else ()
-    return Result(_without_loops(_place(part, best)), _language(best, part), doubts)
+    return Result(words, _language(best, part), doubts)
+
+
+def _filled(engine: Engine, sound: Sound, wish: Wish, chunk: Chunk, result: Result) -> Result:
+    """The result with what is heard in its holes, each listened to by itself: Whisper leaves out what it takes for a
+    repetition, but not when it hears nothing else."""
+    wish = wish._replace(language=result.languages[0][0], temperature=0.0)
+    parts = chunks.pack(judge.holes(result.words, chunk.speech), sound.duration_s, _AGAIN_S)
+    heard = engine.hear([part.sound(sound) for part in parts], wish)
+    found, doubts = list(result.words), []
+    for part, one in zip(parts, heard, strict=True):
+        words = _place(part, one)
+        faults = judge.faults(one, words, part.speech)
+        if faults:
+            doubts.append(Span(round(part.start, 2), round(part.end, 2), ", ".join(faults)))
+        if faults in ([], [judge.UNHEARD]):
+            found += words
+    ordered = sorted(found, key=lambda word: word.start)
+    return Result(tuple(ordered), result.languages, tuple(doubts), result.again + len(parts))
 
 
 def _without_loops(words: tuple[Word, ...]) -> tuple[Word, ...]:

@@ -43,6 +43,8 @@ class OpenAI:
     name = "openai-whisper"
     workers = 1
     batch = 1
+    lighter = None
+    slower = None
 
     def __init__(self, model: Any, device: str) -> None:
         self.device = device

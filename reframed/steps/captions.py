@@ -83,7 +83,7 @@ class Captions(Step, frozen=True, kw_only=True):
 
     def reads(self, sidecars: tuple[Sidecar, ...]) -> tuple[Sidecar, ...]:
         """Given subtitles are written as they are, or synchronised."""
-        return sidecars
+        return tuple(item for item in sidecars if not item.is_forced)
 
     def identity(self, settings: Settings) -> dict[str, str]:
         """The content of the file to synchronise."""

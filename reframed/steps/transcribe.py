@@ -10,14 +10,14 @@ from msgspec import Meta
 
 from reframed.errors import ReframeError, StepFailed
 from reframed.filesystem import hash_file
-from reframed.media.info import AudioTrack, MediaInfo, TextTrack
+from reframed.media.tracks import choose_audio, choose_text
 from reframed.protocol import Settings, Sidecar, unpack_path
 from reframed.speech import engine, languages, machine, modelfiles, models, vocabulary
 from reframed.steps.base import Step, Work
 from reframed.text import did_you_mean, listing, safe
 
 if TYPE_CHECKING:
-    from reframed.speech.engine import Engine
+    from reframed.speech.engine import Engine, Setup
     from reframed.speech.listen import Transcribed
     from reframed.speech.words import Transcript, Word
 
@@ -69,7 +69,7 @@ class Transcribe(Step, frozen=True, kw_only=True):
 
     def reads(self, sidecars: tuple[Sidecar, ...]) -> tuple[Sidecar, ...]:
         """Those of the files that came along which decide the result."""
-        return sidecars if self.sidecar == "use" else ()
+        return tuple(item for item in sidecars if not item.is_forced) if self.sidecar == "use" else ()
 
     def identity(self, settings: Settings) -> dict[str, str]:
         """The engine's and the model's revision and the glossary's content: others make another transcript."""
@@ -152,7 +152,7 @@ class Transcribe(Step, frozen=True, kw_only=True):
         from reframed.media.ffmpeg import decode_pcm
         from reframed.speech import sound, words
 
-        track = choose_track(work.media, self.track, self.language)
+        track = choose_audio(work.media, self.track, self.language)
         terms = self._terms(work)
         with work.engine():
             pcm = sound.spool(decode_pcm(work.source, track.index, sound.RATE_HZ, work.log), work.folder / "sound.pcm")
@@ -210,12 +210,25 @@ class Transcribe(Step, frozen=True, kw_only=True):
                 )
                 return found, model
             except StepFailed as failed:
-                less = models.smaller(model, Path(work.settings.models_folder))
-                if failed.code != "out_of_memory" or not self.smaller_model or less is None:
+                if failed.code != "out_of_memory":
                     raise
-                work.note("smaller_model", f"Memory is too short for {model.name}: this goes on with {less.name}.")
-                model = less
-                loaded = _loaded(engine.DEFAULT, model, work)
+                setup, model = self._with_less(work, loaded, model, failed)
+                loaded = engine.keep(engine.DEFAULT, setup, work.note)
+
+    def _with_less(
+        self, work: Work, loaded: Engine, model: models.Model, failed: StepFailed
+    ) -> tuple[Setup, models.Model]:
+        """What needs less memory: smaller numbers, else a smaller model if allowed, else the CPU. Raises `failed`."""
+        less = models.smaller(model, Path(work.settings.models_folder)) if self.smaller_model else None
+        if loaded.lighter is None and less is not None:
+            work.note("smaller_model", f"Memory is too short for {model.name}: this goes on with {less.name}.")
+            return _setup(less, work), less
+        following = loaded.lighter or loaded.slower
+        if following is None:
+            raise failed
+        how = "with smaller numbers" if loaded.lighter else "on the CPU"
+        work.note("less_memory", f"Memory is too short for {model.name} as it runs: this goes on {how}.")
+        return following, model
 
     def _load(self, work: Work) -> tuple[Engine, models.Model]:
         """The engine with its model. What is missing is replaced, and said."""
@@ -230,11 +243,11 @@ class Transcribe(Step, frozen=True, kw_only=True):
             try:
                 model = self._find(work.settings)
                 assert model is not None
-                return _loaded(name, model, work), model
+                return engine.keep(name, _setup(model, work), work.note), model
             except (ReframeError, StepFailed) as error:
                 work.note("engine_without_model", f"{error.message} {engine.DEFAULT} listens instead. {error.hint}")
         model = self._default_model(work)
-        return _loaded(engine.DEFAULT, model, work), model
+        return engine.keep(engine.DEFAULT, _setup(model, work), work.note), model
 
     def _engine(self) -> str:
         return self.engine if engine.is_installed(self.engine) else engine.DEFAULT
@@ -297,48 +310,10 @@ def _machine(settings: Settings) -> machine.Machine:
     return machine.here(settings.device)
 
 
-_kept: tuple[tuple[str, str, str], Engine] | None = None
-
-
-def _loaded(name: str, model: models.Model, work: Work) -> Engine:
-    """The engine with this model, kept from the last job if it is the same."""
-    global _kept
-    key = (name, f"{model.path}@{model.revision}", work.settings.device)
-    if _kept is None or _kept[0] != key:
-        _kept = None  # the old model leaves memory before the new one enters it
-        free = machine.available_bytes()
-        setup = engine.Setup(model.name, model.path, work.settings.device, machine.threads(), int(free * _MEMORY_SHARE))
-        _kept = key, engine.load(name, setup, work.note)
-    return _kept[1]
-
-
-def choose_track(media: MediaInfo, wanted: int | str, language: str) -> AudioTrack:
-    """The audio track to listen to. Raises StepFailed(no_audio, no_such_track)."""
-    if not media.audio:
-        raise StepFailed(
-            "no_audio",
-            "The file has no audio track, so there is nothing to caption.",
-            "If it should have sound, export or record it again with sound.",
-        )
-    if isinstance(wanted, int):
-        if wanted > len(media.audio):
-            raise StepFailed(
-                "no_such_track",
-                f"The recipe asks for audio track {wanted}, but the file has {len(media.audio)}.",
-                "Set `track: auto` in the recipe, or a smaller number.",
-            )
-        return media.audio[wanted - 1]
-    spoken = [track for track in media.audio if language != "auto" and track.language[:2] == language[:2]]
-    default = [track for track in media.audio if track.default]
-    return (spoken or default or list(media.audio))[0]
-
-
-def choose_text(media: MediaInfo, language: str) -> TextTrack | None:
-    """The text track to read: in the language if one is set, never a forced one; None if there is none."""
-    usable = [track for track in media.text if not track.forced]
-    if language == "auto":
-        return next((track for track in usable if track.default), usable[0] if usable else None)
-    return next((track for track in usable if track.language[:2] == language[:2]), None)
+def _setup(model: models.Model, work: Work) -> Setup:
+    """How to load a model here."""
+    memory_bytes = int(machine.available_bytes() * _MEMORY_SHARE)
+    return engine.Setup(model.name, model.path, work.settings.device, machine.threads(), memory_bytes)
 
 
 def _no_speech(duration_s: float) -> StepFailed:

@@ -1,7 +1,7 @@
 """The rules of a caption, as data: how long, how wide, how fast, by profile and language.
 
-Sources: Netflix Timed Text Style Guides (general requirements and the language guides), BBC Subtitle Guidelines 1.2,
-EBU R 128-independent broadcast practice (37 characters, 15 characters a second).
+Sources: Netflix Timed Text Style Guides (general requirements and the language guides), BBC Subtitle Guidelines 1.2, and
+for `broadcast` the 37 characters of teletext with a slow reading speed.
 """
 
 from __future__ import annotations
