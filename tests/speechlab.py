@@ -82,6 +82,24 @@ def ggml_model(folder: Path) -> Path:
     return path
 
 
+def openai_model(folder: Path) -> Path:
+    """OpenAI's tiny.en.pt, from the same weights; needs PyTorch."""
+    import torch
+
+    tiny = models.resolve("tiny.en", Path("/nonexistent"), machine.here("cpu"))
+    assert tiny is not None
+    weights = {}
+    for name, tensor in _tensors(_read_ct2(tiny.path / "model.bin")):
+        flat = tensor.reshape(-1) if name.endswith(".bias") else tensor
+        weights[name] = torch.from_numpy(np.array(flat, dtype=np.float32))
+    names = ("n_vocab", "n_audio_ctx", "n_audio_state", "n_audio_head", "n_audio_layer", "n_text_ctx", "n_text_state",
+             "n_text_head", "n_text_layer", "n_mels")  # fmt: skip
+    dims = dict(zip(names, struct.unpack("<10i", GGML_HEADER.read_bytes()[4:44]), strict=True))
+    path = folder / "tiny.en.pt"
+    torch.save({"dims": dims, "model_state_dict": weights}, path)
+    return path
+
+
 def _read_ct2(path: Path) -> dict[str, Any]:
     """The variables in a CTranslate2 model file (binary version 6)."""
     kinds = {0: np.float32, 1: np.int8, 2: np.int16, 3: np.int32, 4: np.float16}

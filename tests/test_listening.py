@@ -22,7 +22,7 @@ from reframed.speech.vad import Region
 from reframed.speech.words import Word
 from reframed.subtitles import retime
 from tests.conftest import JFK, MEDIA
-from tests.speechlab import base_model, ggml_model, plain, say
+from tests.speechlab import base_model, ggml_model, openai_model, plain, say
 
 NOWHERE = Path("/nonexistent")
 
@@ -351,6 +351,20 @@ def test_whisper_cpp_hears_the_same_words(tmp_path: Path) -> None:
     with pytest.raises(StepFailed, match="does not load"):
         (tmp_path / "ggml-bad.bin").write_bytes(b"not a model at all")
         tiny_engine("whisper.cpp", tmp_path / "ggml-bad.bin")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["openai-whisper", "whisper-timestamped"])
+def test_openais_engines_hear_the_same_words(name: str, tmp_path: Path) -> None:
+    if not engine.is_installed(name):
+        pytest.skip(f"{name} is an extra, and is not installed")
+    loaded = engine.load(name, Setup("tiny.en", openai_model(tmp_path), "cpu", 2), nothing)
+    made = as_sound(tmp_path, 2.0, pcm_of(JFK))
+    found = run(made, loaded, tmp_path / "k")
+    assert jiwer.wer(JFK_TEXT, text_of(found)) < 0.1
+    assert 2.0 < found.words[0].start < 3.0
+    assert found.words[-1].end <= made.duration_s
+    assert loaded.language(made.read(2, 10)) == ("en", 1.0)
 
 
 @pytest.mark.slow

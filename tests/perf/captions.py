@@ -165,8 +165,8 @@ def command_line(tool: str, folder: Path, model: Path, recordings: list[Recordin
     """whisper-ctranslate2, loading included: that is how it is used."""
     times, texts = [], []
     options = ["--model_directory", str(model), "--language", "en", "--compute_type", "int8",
-               "--device", "cpu", "--threads", str(machine.threads()), "--word_timestamps", "True", "--output_format", "srt", "-o", str(folder),
-               "--local_files_only", "True", *more]  # fmt: skip
+               "--device", "cpu", "--threads", str(machine.threads()), "--word_timestamps", "True",
+               "--output_format", "srt", "-o", str(folder), "--local_files_only", "True", *more]  # fmt: skip
     for recording in recordings:
         start = time.perf_counter()
         subprocess.run([tool, str(recording.path), *options], check=True, capture_output=True)
