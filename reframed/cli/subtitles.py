@@ -5,12 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 
 from reframed.errors import EXIT_FAILED, EXIT_OK, ReframeError
 from reframed.text import safe
 
+_NEAR = 8  # a mended cue comes from one of the events around its time
 
 def lint(options: argparse.Namespace) -> int:
     """Check a file against a profile's rules; exit code 1 if it breaks any. With --fix, write a mended copy."""
@@ -38,15 +40,18 @@ def lint(options: argparse.Namespace) -> int:
 
 def _replace(subtitles: Any, cues: Any) -> None:
     """Put `cues` in place of the file's, each with the style of the event it came from, and its markup if it can be."""
-    events = [event for event in subtitles if not event.is_comment]
+    events = sorted((event for event in subtitles if not event.is_comment), key=lambda event: event.start)
     kept = [event for event in subtitles if event.is_comment]
+    texts = [_plain(event) for event in events]
+    starts = [event.start for event in events]
     for cue in cues:
         start = round(cue.start * 1000)
-        same = [event for event in events if _plain(event) == cue.text]
-        origin = min(same or events, key=lambda event: abs(event.start - start))
-        made = origin.copy()
+        at = bisect_left(starts, start)
+        near = range(max(0, at - _NEAR), min(len(events), at + _NEAR))
+        origin = min(near, key=lambda index: (texts[index] != cue.text, abs(starts[index] - start)))
+        made = events[origin].copy()
         made.start, made.end = start, round(cue.end * 1000)
-        if not same:
+        if texts[origin] != cue.text:
             made.plaintext = cue.text
         kept.append(made)
     subtitles.events = kept
