@@ -14,6 +14,7 @@ from reframed.text import safe
 
 _NEAR = 8  # a mended cue comes from one of the events around its time
 
+
 def lint(options: argparse.Namespace) -> int:
     """Check a file against a profile's rules; exit code 1 if it breaks any. With --fix, write a mended copy."""
     import msgspec
