@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from typing import Any, TypeVar
 
 import msgspec
@@ -134,7 +135,7 @@ def _read_scalar(node: yaml.ScalarNode, type_: msgspec.inspect.Type, unit: str |
             return None
         case msgspec.inspect.BoolType() if tag == "bool":
             return text.lower() in {"true", "yes", "on"}
-        case msgspec.inspect.StrType() if tag != "null":
+        case msgspec.inspect.StrType() if tag != "null" and (type_.pattern is None or re.search(type_.pattern, text)):
             return text  # "no" stays the language code that was written, not the YAML 1.1 boolean
         case msgspec.inspect.IntType() | msgspec.inspect.FloatType() if tag not in {"bool", "null"}:
             return _number(text, type_, unit)
@@ -150,6 +151,8 @@ def _number(text: str, type_: msgspec.inspect.IntType | msgspec.inspect.FloatTyp
     if not math.isfinite(number):
         raise ValueError(text)
     if (type_.ge is not None and number < type_.ge) or (type_.le is not None and number > type_.le):
+        raise ValueError(text)
+    if (type_.gt is not None and number <= type_.gt) or (type_.lt is not None and number >= type_.lt):
         raise ValueError(text)
     return number
 
@@ -168,6 +171,8 @@ def describe_type(type_: msgspec.inspect.Type, unit: str | None = None) -> str:
             return listing((describe_type(member) for member in type_.types), "or")
         case msgspec.inspect.ListType():
             return f"a list of {describe_type(type_.item_type)}"
+    if unit == "colour":
+        return 'a colour like "#FFE500", in quotes'
     names = {"BoolType": "true or false", "StrType": "text", "NoneType": "null"}
     return names.get(type(type_).__name__, "a mapping")
 
@@ -180,4 +185,6 @@ def _describe_number(type_: msgspec.inspect.IntType | msgspec.inspect.FloatType,
     name = "a whole number" if isinstance(type_, msgspec.inspect.IntType) else "a number"
     if type_.ge is not None and type_.le is not None:
         return f"{name} from {type_.ge} to {type_.le}"
+    if type_.gt is not None and type_.le is not None:
+        return f"{name} above {type_.gt}, at most {type_.le}"
     return f"{name} of at least {type_.ge}" if type_.ge is not None else name

@@ -237,7 +237,7 @@ def test_a_model_that_is_not_there_and_may_not_be_fetched(home: Home) -> None:
     assert (job["state"], job["code"]) == ("failed", "model_missing")
     assert "medium" in job["reason"]
     assert "reframe models fetch medium" in job["hint"]
-    assert (home.inbox / "failed" / "a.wav").exists()
+    wait_for((home.inbox / "failed" / "a.wav").exists)
 
 
 def test_an_audio_track_that_begins_later_keeps_its_time(home: Home) -> None:

@@ -3,17 +3,44 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
+import threading
+from collections import deque
 from collections.abc import Callable, Iterator
 from functools import cache
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from reframed.errors import ReframeError, StepFailed
 from reframed.media.probe import FORMATS, PROTOCOLS
 
 NEEDED_FILTERS = frozenset({"aresample"})
+_TAIL_LINES = 30
+# Code, what ffmpeg says, what that means, what to do.
+_MEANINGS = (
+    ("no_space", r"No space left on device", "the disk is full", "Free some space; the job goes on by itself."),
+    (
+        "bad_input",
+        r"Invalid data found|moov atom not found|could not find codec parameters",
+        "the file is damaged or cut short",
+        "Check that it plays to its end in a media player.",
+    ),
+    (
+        "no_encoder",
+        r"Unknown encoder|Error while opening encoder|Could not open encoder|Encoder not found",
+        "the encoder does not work here",
+        "Set `encoder: libx264`, or `encoder: auto`.",
+    ),
+    (
+        "no_filter",
+        r"No such filter",
+        "this ffmpeg lacks a filter",
+        "Install a complete ffmpeg, or `pip install imageio-ffmpeg`.",
+    ),
+)
 _GLOBAL = ("-hide_banner", "-nostdin", "-loglevel", "warning")
 
 
@@ -102,17 +129,69 @@ def decode_pcm(source: str, track: int, rate_hz: int, log: Callable[[str], None]
         raise _failure(status)
 
 
-def run(graph: Any, log: Callable[[str], None], what: str) -> None:
-    """Run the ffmpeg-python graph `graph`; its stderr is this process's own. Raises StepFailed(ffmpeg_failed)."""
-    command = graph.global_args(*_GLOBAL, "-y").compile(cmd=find().path)
+def run(
+    graph: Any,
+    log: Callable[[str], None],
+    what: str,
+    *,
+    needs: frozenset[str] = NEEDED_FILTERS,
+    duration_s: float = 0.0,
+    progress: Callable[[float], None] = lambda fraction: None,
+    folder: Path | None = None,
+) -> None:
+    """Run the ffmpeg-python graph `graph` inside `folder`, to `what` ("cut the video").
+
+    The exact command line and ffmpeg's own words go to the job's log; `progress` hears the fraction of `duration_s` that
+    is written. Cancelling is killing this process's group. Raises StepFailed (no_space, bad_input, no_encoder, no_filter,
+    ffmpeg_killed, ffmpeg_failed).
+    """
+    try:
+        found = find(needs)
+    except ReframeError as error:
+        raise StepFailed("no_ffmpeg", error.message, error.hint) from error
+    command = graph.global_args(*_GLOBAL, "-y", "-progress", "pipe:1", "-nostats").compile(cmd=found.path)
     log("$ " + shlex.join(command))
-    status = subprocess.run(command, stdin=subprocess.DEVNULL, check=False).returncode
-    if status < 0:
-        raise _failure(status)
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder
+    )
+    words: deque[str] = deque(maxlen=_TAIL_LINES)
+    reader = threading.Thread(target=_listen, args=(process, words, log), daemon=True)
+    reader.start()
+    assert process.stdout is not None
+    try:
+        for line in process.stdout:
+            key, _, value = line.decode(errors="replace").strip().partition("=")
+            if key == "out_time_us" and value.lstrip("-").isdigit() and duration_s:
+                progress(min(1.0, max(0, int(value)) / 1e6 / duration_s))
+        status = process.wait()
+    finally:
+        process.kill()
+        process.wait()
+        reader.join()
+        process.stdout.close()
     if status:
-        raise StepFailed(
-            "ffmpeg_failed", f"ffmpeg could not {what} (exit code {status}).", "The log has ffmpeg's own words."
-        )
+        raise _explain(status, list(words), what)
+
+
+def _listen(process: subprocess.Popen[bytes], words: deque[str], log: Callable[[str], None]) -> None:
+    assert process.stderr is not None
+    for line in process.stderr:
+        words.append(line.decode(errors="replace").rstrip())
+        log(words[-1])
+    process.stderr.close()
+
+
+def _explain(status: int, words: list[str], what: str) -> StepFailed:
+    """What a failed ffmpeg means for a person, from its exit code and its last words."""
+    tail = "\n".join(words)
+    if status < 0:
+        return _failure(status)
+    for code, pattern, sentence, hint in _MEANINGS:
+        if re.search(pattern, tail):
+            return StepFailed(code, f"ffmpeg could not {what}: {sentence}.", hint, tail, retry=code == "no_space")
+    return StepFailed(
+        "ffmpeg_failed", f"ffmpeg could not {what} (exit code {status}).", "The log has ffmpeg's own words.", tail
+    )
 
 
 def _failure(status: int) -> StepFailed:

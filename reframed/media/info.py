@@ -28,13 +28,27 @@ class AudioTrack(Struct, frozen=True, kw_only=True):
 
 
 class VideoTrack(Struct, frozen=True, kw_only=True):
-    """One moving-picture stream (cover art does not count)."""
+    """One moving-picture stream (cover art does not count).
+
+    `width` and `height` are stored pixels; `rotation` in degrees, and `pixel_aspect` (a pixel's width over its height),
+    say how they are shown. `fps` is the average; `is_vfr` that it varies. `is_hdr`: PQ or HLG.
+    """
 
     index: int
     codec: str
     width: int = 0
     height: int = 0
     fps: float = 0.0
+    is_vfr: bool = False
+    rotation: int = 0
+    pixel_aspect: float = 1.0
+    is_hdr: bool = False
+
+    @property
+    def shown(self) -> tuple[int, int]:
+        """Width and height as a player shows it: upright, with square pixels."""
+        width, height = round(self.width * self.pixel_aspect), self.height
+        return (height, width) if self.rotation % 180 else (width, height)
 
 
 class TextTrack(Struct, frozen=True, kw_only=True):

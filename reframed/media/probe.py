@@ -16,6 +16,7 @@ FORMATS = (
     "ac3,eac3,dts,dtshd,truehd,mlp,amr,ape,tta,tak,wv,au,mxf,gxf,rm,dv,nut,h264,hevc,obu,ivf,dsf,mpc,mpc8,wtv,voc"
 )
 PROTOCOLS = "file,pipe"
+_HDR_TRANSFERS = (16, 18)  # PQ and HLG (ITU-T H.273)
 TEXT_CODECS = frozenset({"subrip", "srt", "ass", "ssa", "mov_text", "webvtt", "text"})
 
 
@@ -110,7 +111,7 @@ def _describe(container: Any) -> MediaInfo:
         if stream.type == "audio":
             audio.append(_audio(stream, start))
         elif stream.type == "video" and not _is_picture(stream):
-            video.append(_video(stream))
+            video.append(_video(stream, container))
         elif stream.type == "subtitle" and (codec := _text_codec(stream)):
             text.append(_text(stream, codec))
     return MediaInfo(
@@ -162,12 +163,30 @@ def _text(stream: Any, codec: str) -> TextTrack:
     )
 
 
-def _video(stream: Any) -> VideoTrack:
+def _video(stream: Any, container: Any) -> VideoTrack:
     context = stream.codec_context
+    average, base = float(stream.average_rate or 0), float(stream.base_rate or 0)
+    aspect = stream.sample_aspect_ratio
     return VideoTrack(
         index=stream.index,
         codec=context.name if context else "unknown",
         width=context.width if context else 0,
         height=context.height if context else 0,
-        fps=float(stream.average_rate or 0),
+        fps=average,
+        is_vfr=bool(average and base and abs(average - base) > 0.02 * base),
+        rotation=_rotation(stream, container),
+        pixel_aspect=float(aspect) if aspect else 1.0,
+        is_hdr=bool(context and context.color_trc in _HDR_TRANSFERS),
     )
+
+
+def _rotation(stream: Any, container: Any) -> int:
+    """Degrees that the picture is to be turned, from its first frame; 0 if none can be decoded."""
+    import av
+
+    try:
+        frame = next(container.decode(stream), None)
+        container.seek(0)
+    except (av.FFmpegError, OSError, ValueError):
+        return 0
+    return int(frame.rotation) % 360 if frame is not None else 0

@@ -1,0 +1,201 @@
+"""Cards to ASS: every word an event of its own at a measured place, so that nothing reflows and nothing flashes.
+
+Layers: 0 boxes, 1 words that rest, 2 the word that is spoken. PlayRes is the picture's size; sizes are pixels.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+from reframed.subtitles.cards import Card, Placed
+from reframed.subtitles.styles import Style
+
+_POP = 1.14
+_POP_MS = 90
+_BOUNCE = 0.16  # of the font size, upwards
+_CURVE = 0.5523  # a quarter of a circle as a Bézier curve
+
+
+class Canvas(NamedTuple):
+    """What the captions are drawn on: the picture's size in pixels, the font's family, and the height of its capitals and
+    of a line, as shares of the font size."""
+
+    width: int
+    height: int
+    family: str
+    cap: float
+    line: float
+
+
+def build(cards: Sequence[Card], style: Style, canvas: Canvas) -> Any:
+    """The pysubs2 file of `cards`."""
+    import pysubs2
+
+    subtitles = pysubs2.SSAFile()
+    subtitles.info.update(
+        {"PlayResX": str(canvas.width), "PlayResY": str(canvas.height), "ScaledBorderAndShadow": "yes", "WrapStyle": "2",
+         "YCbCr Matrix": "TV.709"}
+    )  # fmt: skip
+    subtitles.styles = {"Default": _style(style, canvas)}
+    for card in cards:
+        subtitles.events += [_event(pysubs2, *parts) for parts in _card(card, style, canvas)]
+    return subtitles
+
+
+def _style(style: Style, canvas: Canvas) -> Any:
+    import pysubs2
+
+    return pysubs2.SSAStyle(
+        fontname=canvas.family,
+        fontsize=40,
+        primarycolor=_colour(style.unspoken),
+        outlinecolor=_colour(style.stroke.colour),
+        backcolor=_colour(style.shadow.colour),
+        bold=False,
+        outline=0,
+        shadow=0,
+        alignment=pysubs2.Alignment.MIDDLE_CENTER,
+        marginl=0,
+        marginr=0,
+        marginv=0,
+    )
+
+
+def _colour(text: str) -> Any:
+    import pysubs2
+
+    red, green, blue = (int(text[at : at + 2], 16) for at in (1, 3, 5))
+    return pysubs2.Color(red, green, blue, 255 - int(text[7:9] or "ff", 16))
+
+
+def _tag(number: int, text: str) -> str:
+    """A colour with its alpha as override tags: \\1c and \\1a want BGR and the inverse of opacity."""
+    alpha = 255 - int(text[7:9] or "ff", 16)
+    return f"\\{number}c&H{text[5:7]}{text[3:5]}{text[1:3]}&\\{number}a&H{alpha:02X}&"
+
+
+def _event(pysubs2: Any, layer: int, start_cs: int, end_cs: int, text: str) -> Any:
+    return pysubs2.SSAEvent(start=start_cs * 10, end=end_cs * 10, text=text, layer=layer)
+
+
+def _cs(seconds: float) -> int:
+    """Centiseconds, which is all that ASS has: rounded once, so that one event ends where the next begins."""
+    return round(seconds * 100)
+
+
+Parts = tuple[int, int, int, str]
+
+
+def _card(card: Card, style: Style, canvas: Canvas) -> Iterator[Parts]:
+    start, end = _cs(card.start), _cs(card.end)
+    if style.box.around == "card":
+        yield 0, start, end, _box(_bounds(card, canvas), style, card.size)
+    times = spoken_times(card)
+    for index, (word, (begin, finish)) in enumerate(zip(card.words, times, strict=True)):
+        look = _look(style, card.size)
+        if begin > start:
+            yield 1, start, begin, _word(word, look + _tag(1, style.unspoken))
+        if finish > begin:
+            yield from _spoken(word, style, card.size, begin, finish, canvas, card.words[index - 1] if index else None)
+        if end > finish:
+            yield 1, finish, end, _word(word, look + _tag(1, style.spoken))
+
+
+def spoken_times(card: Card) -> list[tuple[int, int]]:
+    """When each word of a card is highlighted, in centiseconds: within its own time, and never two at once."""
+    times: list[tuple[int, int]] = []
+    last, limit = _cs(card.start), _cs(card.end)
+    for index, word in enumerate(card.words):
+        following = _cs(card.words[index + 1].start) if index + 1 < len(card.words) else limit
+        begin = max(last, min(_cs(word.start), limit))
+        finish = max(begin, min(_cs(word.end), following, limit))
+        times.append((begin, finish))
+        last = finish
+    return times
+
+
+def _look(style: Style, size: float) -> str:
+    """What is the same for every word: size, spacing, outline, shadow."""
+    stroke, shadow = style.stroke.width * size, style.shadow.offset * size
+    tags = f"\\fs{size:.2f}\\fsp{style.spacing * size:.2f}\\bord{stroke:.2f}\\shad{shadow:.2f}"
+    tags += f"\\blur{style.shadow.blur * size:.2f}" if style.shadow.blur else ""
+    return tags + _tag(3, style.stroke.colour) + _tag(4, style.shadow.colour)
+
+
+def _word(word: Placed, tags: str) -> str:
+    return f"{{\\an5\\pos({word.x:.2f},{word.y:.2f}){_font(word)}{tags}}}{_plain(word.text)}"
+
+
+def _font(word: Placed) -> str:
+    return f"\\fn{word.family}" if word.family else ""
+
+
+def _plain(text: str) -> str:
+    """Text without what ASS takes for commands."""
+    return text.replace("\\", "\u29f5").replace("{", "(").replace("}", ")").replace("\n", " ")
+
+
+def _spoken(
+    word: Placed, style: Style, size: float, begin: int, finish: int, canvas: Canvas, before: Placed | None
+) -> Iterator[Parts]:
+    """The word while it is spoken, with its box and its animation."""
+    length_ms = (finish - begin) * 10
+    look = _look(style, size) + _tag(1, style.highlight)
+    if style.box.around == "word":
+        yield 0, begin, finish, _word_box(word, style, size, canvas, before, length_ms)
+    if style.animation == "pop":
+        half = min(_POP_MS, length_ms // 2)
+        grown = round(_POP * 100)
+        pop = f"\\t(0,{half},\\fscx{grown}\\fscy{grown})\\t({half},{2 * half},\\fscx100\\fscy100)"
+        yield 2, begin, finish, _word(word, look + pop)
+    elif style.animation == "bounce":
+        up = word.y - _BOUNCE * size
+        rise = min(_POP_MS, length_ms)
+        move = f"\\move({word.x:.2f},{up:.2f},{word.x:.2f},{word.y:.2f},0,{rise})"
+        yield 2, begin, finish, f"{{\\an5{move}{_font(word)}{look}}}{_plain(word.text)}"
+    elif style.animation == "fill":
+        yield 1, begin, finish, _word(word, _look(style, size) + _tag(1, style.unspoken))
+        left, right = word.x - word.width / 2, word.x + word.width / 2
+        top, bottom = word.y - size, word.y + size
+        clip = f"\\clip({left:.1f},{top:.1f},{left:.1f},{bottom:.1f})"
+        sweep = f"\\t(0,{length_ms},\\clip({left:.1f},{top:.1f},{right:.1f},{bottom:.1f}))"
+        yield 2, begin, finish, _word(word, look + clip + sweep)
+    else:
+        yield 2, begin, finish, _word(word, look)
+
+
+def _bounds(card: Card, canvas: Canvas) -> tuple[float, float, float, float]:
+    half = card.size * canvas.line / 2
+    return (
+        min(word.x - word.width / 2 for word in card.words),
+        min(word.y for word in card.words) - half,
+        max(word.x + word.width / 2 for word in card.words),
+        max(word.y for word in card.words) + half,
+    )
+
+
+def _word_box(word: Placed, style: Style, size: float, canvas: Canvas, before: Placed | None, length_ms: int) -> str:
+    half = size * canvas.line / 2 * 0.9
+    bounds = (word.x - word.width / 2, word.y - half, word.x + word.width / 2, word.y + half)
+    if style.animation != "slide" or before is None or abs(before.y - word.y) > 1:
+        return _box(bounds, style, size)
+    way = min(120, length_ms)
+    return _box(bounds, style, size, f"\\move({before.x - word.x:.2f},0,0,0,0,{way})")
+
+
+def _box(bounds: tuple[float, float, float, float], style: Style, size: float, move: str = "\\pos(0,0)") -> str:
+    """A rectangle with round corners, as a drawing."""
+    pad = style.box.padding * size
+    left, top, right, bottom = bounds[0] - pad, bounds[1] - pad * 0.4, bounds[2] + pad, bounds[3] + pad * 0.4
+    r = min(style.box.radius * size, (right - left) / 2, (bottom - top) / 2)
+    k = r * (1 - _CURVE)
+    path = (
+        f"m {left + r:.1f} {top:.1f} l {right - r:.1f} {top:.1f} "
+        f"b {right - k:.1f} {top:.1f} {right:.1f} {top + k:.1f} {right:.1f} {top + r:.1f} l {right:.1f} {bottom - r:.1f} "
+        f"b {right:.1f} {bottom - k:.1f} {right - k:.1f} {bottom:.1f} {right - r:.1f} {bottom:.1f} "
+        f"l {left + r:.1f} {bottom:.1f} "
+        f"b {left + k:.1f} {bottom:.1f} {left:.1f} {bottom - k:.1f} {left:.1f} {bottom - r:.1f} l {left:.1f} {top + r:.1f} "
+        f"b {left:.1f} {top + k:.1f} {left + k:.1f} {top:.1f} {left + r:.1f} {top:.1f}"
+    )
+    return f"{{\\an7{move}\\bord0\\shad0{_tag(1, style.box.colour)}\\p1}}{path}{{\\p0}}"
