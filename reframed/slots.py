@@ -100,15 +100,24 @@ class Slots:
 
     def cancel(self, job_id: int) -> None:
         """End the runner that works for the job, if one does."""
+        self._end(self._claims_on(job_id))
+
+    def _claims_on(self, job_id: int) -> list[str]:
         with self._lock:
-            children = [child for job, child in self._running.values() if job == job_id]
-        for child in children:
-            child.kill()
+            return [claim for claim, (job, _) in self._running.items() if job == job_id]
+
+    def _end(self, claims: list[str]) -> None:
+        """Kill the runners that still work for `claims`; one that was given back may work for another job by now."""
+        with self._lock:
+            for claim in claims:
+                if claim in self._running:
+                    self._running[claim][1].kill()
 
     def start_over(self, job_id: int, reason: str) -> None:
         """Queue the job again from its first step, and end the runner that works for it."""
+        claims = self._claims_on(job_id)  # before the job is queued: whoever takes it then must not be ended
         self._ledger.run(lambda: jobs.start_over(job_id, reason, time.time()))
-        self.cancel(job_id)
+        self._end(claims)
 
     def end_idle(self) -> None:
         """End runners idle for longer than configured."""

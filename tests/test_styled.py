@@ -261,3 +261,21 @@ def test_a_styled_video_through_the_daemon(home: Home) -> None:
     made, source = probe(str(home.outbox / home.outputs()[0])), probe(str(sample))
     assert made.audio[0].codec == source.audio[0].codec
     assert made.duration_s == pytest.approx(source.duration_s, abs=0.2)
+
+
+@pytest.mark.slow
+def test_styles_are_listed_and_drawn_into_one_picture(home: Home) -> None:
+    (home.folder / "recipes" / "styles").mkdir(parents=True)
+    (home.folder / "recipes" / "styles" / "mine.yaml").write_text('about: My own.\nsize: 0.2\nhighlight: "#00FF00"\n')
+    home.configure(recipes="recipes")
+    assert "My own." in home.run("style").stdout
+    target = home.folder / "sheet.png"
+    home.run("style", "preview", "mine", "tiktok", "-o", str(target))
+    assert target.read_bytes().startswith(b"\x89PNG")
+    drawn = frame_at(target, 0, 864, 768)
+    left, right = drawn[:, :432], drawn[:, 432:]
+    assert ((left[..., 1] > 200) & (left[..., 0] < 90)).sum() > 100  # the spoken word, in the own style's green
+    assert yellow(right) > 100
+    again = home.run("style", "preview", "mine", "-o", str(target), check=False)
+    assert "is there already" in again.stderr
+    assert "did you mean" in home.run("style", "preview", "tiktik", "-o", "x.png", check=False).stderr

@@ -89,7 +89,11 @@ def _subtitle_verbs(verbs: Any) -> None:
     shift.add_argument("--by", metavar="TIME", help="later by so much, like 1.2s; earlier: --by=-500ms")
     shift.add_argument("--scale", metavar="FACTOR", help="stretch, like 25/23.976 or 1.001; before --by")
     shift.add_argument("--drop", action="store_true", help="leave out cues that would end before the file begins")
-    for parser in (lint, shift):
+    style = _verb(verbs, "style", "subtitles:style", "list the styles of burned-in captions, or draw them", json=True)
+    style.add_argument("action", nargs="?", choices=("list", "preview"), default="list")
+    style.add_argument("name", nargs="*", help="styles to draw (default: all)")
+    style.add_argument("--wide", action="store_true", help="on a wide picture instead of an upright one")
+    for parser in (lint, shift, style):
         parser.add_argument("-o", "--output", type=Path, metavar="FILE", help="where to write; never over a file")
 
 

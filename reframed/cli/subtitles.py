@@ -120,3 +120,21 @@ def report(options: argparse.Namespace) -> int:
     else:
         print("\n".join(item["summary"] for item in found), end="")
     return EXIT_OK
+
+
+def style(options: argparse.Namespace) -> int:
+    """List the styles, or draw some into one picture."""
+    from reframed.ops import stylesheet
+
+    if options.action == "preview":
+        target = options.output or Path("styles.png")
+        stylesheet.draw(options.config, options.name, "wide" if options.wide else "upright", target)
+        print(f"Written: {safe(str(target))}")
+        return EXIT_OK
+    found = stylesheet.listed(options.config)
+    if options.json:
+        print(json.dumps(found, indent=1))
+    else:
+        print("\n".join(f"{item['name']:<12} {safe(item['about'])}" for item in found))
+        print("`reframe style preview` draws them into styles.png.")
+    return EXIT_OK

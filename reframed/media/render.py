@@ -113,11 +113,11 @@ def _prepared(picture: Any, made: Plan) -> Any:
     return picture.filter("format", "yuv420p").filter("setsar", 1)
 
 
-def alpha_frames(folder: Path, made: Plan, count: int, log: Callable[[str], None]) -> bytes:
-    """The first `count` frames, one a second, of `captions.ass` alone on nothing: RGBA, frame after frame."""
+def alpha_frames(folder: Path, width: int, height: int, count: int, log: Callable[[str], None]) -> bytes:
+    """The first `count` frames, one a second, of `proof.ass` alone on nothing: RGBA, frame after frame."""
     import ffmpeg
 
-    canvas = f"color=black@0:s={made.width}x{made.height}:r=1:d={count},format=rgba"
+    canvas = f"color=black@0:s={width}x{height}:r=1:d={count},format=rgba"
     picture = ffmpeg.input(canvas, f="lavfi").filter("ass", "proof.ass", fontsdir="fonts", alpha=1)
     target = folder / "proof.rgba"
     output = ffmpeg.output(picture, target.name, f="rawvideo", pix_fmt="rgba", **{"frames:v": count})
@@ -125,3 +125,31 @@ def alpha_frames(folder: Path, made: Plan, count: int, log: Callable[[str], None
     data = target.read_bytes()
     target.unlink()
     return data
+
+
+def still(folder: Path, width: int, height: int, seconds: float, target: Path, log: Callable[[str], None]) -> None:
+    """One PNG of `captions.ass` at a time, on a plain gradient. Raises StepFailed."""
+    import ffmpeg
+
+    canvas = (
+        f"gradients=s={width}x{height}:r=25:d={seconds + 1}:c0=0x1f3a5f:c1=0x6b8e9f:nb_colors=2:speed=0.00001:seed=1"
+    )
+    picture = ffmpeg.input(canvas, f="lavfi").filter("ass", "captions.ass", fontsdir="fonts")
+    output = ffmpeg.output(picture, f"file:{target}", ss=seconds, **{"frames:v": 1, "update": 1})
+    run(output, log, "draw a still", needs=NEEDS, folder=folder)
+
+
+def side_by_side(pictures: list[Path], columns: int, target: Path, log: Callable[[str], None]) -> None:
+    """One PNG of several of the same size, row by row. Raises StepFailed."""
+    import ffmpeg
+
+    inputs = [ffmpeg.input(f"file:{picture}") for picture in pictures]
+    places = [
+        f"{'+'.join(['w0'] * (index % columns)) or 0}_{'+'.join(['h0'] * (index // columns)) or 0}"
+        for index in range(len(pictures))
+    ]
+    sheet = (
+        ffmpeg.filter(inputs, "xstack", inputs=len(inputs), layout="|".join(places)) if len(inputs) > 1 else inputs[0]
+    )
+    output = ffmpeg.output(sheet, f"file:{target}", **{"frames:v": 1, "update": 1, "f": "image2", "c:v": "png"})
+    run(output, log, "put the stills together", needs=NEEDS | {"xstack"})
