@@ -356,7 +356,11 @@ class Intake:
         theirs = [item for item in beside if item[0] not in ours]
         if any(is_fresh(status, entry.candidate.settle_s) for _, _, status in theirs):
             return None
-        return bundle.read(theirs)
+        found = bundle.read(theirs)
+        for other, _, _ in theirs:
+            if other not in {sidecar.path for sidecar in found}:
+                log.warning("%s lies beside %s, but cannot be read: it is not used", safe(other), safe(path))
+        return found
 
     def _arrival(
         self,
