@@ -10,7 +10,6 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import NamedTuple
 
 import msgspec
 
@@ -22,9 +21,10 @@ from reframed.inbox import bundle, lease
 from reframed.inbox.bundle import Bundles
 from reframed.inbox.latecomers import Latecomers, is_fresh
 from reframed.inbox.prober import Prober
-from reframed.inbox.scan import Found, Scanner, Why
+from reframed.inbox.scan import Found, Why
 from reframed.inbox.settle import LOCAL_SETTLE_S, NETWORK_SETTLE_S, Act, Candidate
-from reframed.inbox.watch import FOLDERS_MAX, Watcher, polls
+from reframed.inbox.watch import FOLDERS_MAX, Watcher
+from reframed.inbox.watched import Entry, Watched, no_permission
 from reframed.protocol import Failed, Probed
 from reframed.recipe import Recipe, Recipes
 from reframed.steps import step_class
@@ -44,36 +44,6 @@ ERROR_PAUSE_S = 60.0
 LOOK_PAUSE_MAX_S = 60.0
 ADDED = "added"
 log = logging.getLogger(__name__)
-
-
-class _Entry(NamedTuple):
-    """A candidate with where it came from; `inbox` is None for a file that was added by hand."""
-
-    candidate: Candidate
-    inbox: Inbox | None
-    subfolder: bytes
-    recipe: str  # for an added file
-
-
-class _Watched:
-    """The changing side of one inbox."""
-
-    def __init__(self, inbox: Inbox, recipes: list[Recipe]) -> None:
-        self.inbox = inbox
-        self.scanner = Scanner(inbox, recipes, time.time_ns)
-        self.network = mount_of(inbox.path).is_network
-        self.polled = polls(inbox)
-        self.look_at = 0.0
-        self.full_at = 0.0
-        self.reasons: dict[bytes, Why] = {}
-        self.trouble = ""
-        self.folders = 0
-
-    @property
-    def settle_s(self) -> float:
-        """How long files must be still."""
-        default = NETWORK_SETTLE_S if self.network else LOCAL_SETTLE_S
-        return default if self.inbox.settle is None else self.inbox.settle
 
 
 class Intake:
@@ -100,10 +70,10 @@ class Intake:
         self._lock = threading.Lock()
         self._next: tuple[Config, Recipes] | None = (config, recipes)
         self._hinted = True
-        self._watched: list[_Watched] = []
+        self._watched: list[Watched] = []
         self._recipes: Recipes = {}
         self._config = config
-        self._entries: dict[bytes, _Entry] = {}
+        self._entries: dict[bytes, Entry] = {}
         self._postponed: dict[bytes, float] = {}  # files that met an unexpected error
         self._answers: list[tuple[bytes, Identity, Probed | Failed | None]] = []
         self._known: set[tuple[str, Identity]] = set()
@@ -182,7 +152,7 @@ class Intake:
             if watched.inbox.path not in paths:
                 self._watcher.drop(watched.inbox.path)
         self._watched = [
-            _Watched(inbox, [self._recipes[name] for name in inbox.recipes]) for inbox in self._config.inboxes
+            Watched(inbox, [self._recipes[name] for name in inbox.recipes]) for inbox in self._config.inboxes
         ]
         self._entries.clear()
         self._folders = []
@@ -205,9 +175,9 @@ class Intake:
         settle_s = NETWORK_SETTLE_S if mount_of(path).is_network else LOCAL_SETTLE_S
         since = time.monotonic() - (settle_s if time.time() - status.st_mtime > settle_s else 0)
         candidate = Candidate(identity_of(status), since, settle_s, grace_s=0.0)
-        self._entries[path] = _Entry(candidate, None, b"", recipe)
+        self._entries[path] = Entry(candidate, None, b"", recipe)
 
-    def _look_safely(self, watched: _Watched, now: float) -> None:
+    def _look_safely(self, watched: Watched, now: float) -> None:
         """One inbox must not end the others' intake."""
         self.looking_at = (watched.inbox.name, now)
         try:
@@ -233,7 +203,7 @@ class Intake:
             self._explain(self._entries[path], path, why)
             return now + ERROR_PAUSE_S
 
-    def _look(self, watched: _Watched, now: float) -> None:
+    def _look(self, watched: Watched, now: float) -> None:
         started = time.monotonic()
         look = watched.scanner.look(full=now >= watched.full_at)
         if now >= watched.full_at:
@@ -248,7 +218,7 @@ class Intake:
             self._offer(watched, found, now)
         self._write_reasons(watched, self._late.sort_out(watched.inbox, watched.settle_s, look.reasons))
 
-    def _watch(self, watched: _Watched) -> None:
+    def _watch(self, watched: Watched) -> None:
         if watched.folders > FOLDERS_MAX and watched.inbox.watch == "auto":
             log.info("%s has %d folders: it is polled", watched.inbox.name, watched.folders)
             self._watcher.drop(watched.inbox.path)
@@ -259,14 +229,14 @@ class Intake:
             log.warning("the inbox %s is polled: %s", watched.inbox.name, trouble)
             watched.polled = True
 
-    def _offer(self, watched: _Watched, found: Found, now: float) -> None:
+    def _offer(self, watched: Watched, found: Found, now: float) -> None:
         identity = identity_of(found.status)
         if found.path in self._entries or (watched.inbox.name, identity) in self._known:
             return
         if self._ledger.run(partial(arrivals.is_ours, found.path)):
             return
         candidate = Candidate(identity, now, watched.settle_s, watched.inbox.grace)
-        self._entries[found.path] = _Entry(candidate, watched.inbox, found.subfolder, "")
+        self._entries[found.path] = Entry(candidate, watched.inbox, found.subfolder, "")
 
     def _advance(self, path: bytes, now: float) -> float:
         """Bring one candidate on; when to come back to it."""
@@ -283,7 +253,7 @@ class Intake:
         try:
             writers = lease.writers(path)
         except OSError as error:
-            self._explain(entry, path, _no_permission(error, status))
+            self._explain(entry, path, no_permission(error, status))
             entry.candidate.still_since = now
             return now + LOOK_EVERY_S
         decision = entry.candidate.decide(now, writers)
@@ -321,7 +291,7 @@ class Intake:
             elif entry is not None:
                 entry.candidate.postponed(now)
 
-    def _take(self, path: bytes, entry: _Entry, status: os.stat_result) -> None:
+    def _take(self, path: bytes, entry: Entry, status: os.stat_result) -> None:
         answer = entry.candidate.verdict
         assert answer is not None
         sidecars = self._sidecars(path, entry)
@@ -346,7 +316,7 @@ class Intake:
             self._known = set(self._ledger.run(arrivals.known_identities))
         self._jobs_added()
 
-    def _sidecars(self, path: bytes, entry: _Entry) -> tuple[Sidecar, ...] | None:
+    def _sidecars(self, path: bytes, entry: Entry) -> tuple[Sidecar, ...] | None:
         """The subtitles that came along; None while one of them is still being written."""
         names = entry.inbox.recipes if entry.inbox else [entry.recipe]
         if not any(name in self._recipes and self._recipes[name].takes_sidecars for name in names):
@@ -365,7 +335,7 @@ class Intake:
     def _arrival(
         self,
         path: bytes,
-        entry: _Entry,
+        entry: Entry,
         status: os.stat_result,
         answer: Probed | Failed,
         sidecars: tuple[Sidecar, ...],
@@ -391,19 +361,19 @@ class Intake:
         """The inbox whose outbox takes the results of an added file."""
         return next((inbox for inbox in self._config.inboxes if recipe in inbox.recipes), None)
 
-    def _plans(self, path: bytes, entry: _Entry) -> list[JobPlan]:
+    def _plans(self, path: bytes, entry: Entry) -> list[JobPlan]:
         if entry.inbox is None:
             names = [entry.recipe] if entry.recipe in self._recipes else []
         else:
             names = [name for name in entry.inbox.recipes if self._recipes[name].takes(os.path.basename(path))]
         return [plan(self._recipes[name]) for name in names]
 
-    def _forget(self, path: bytes, entry: _Entry) -> None:
+    def _forget(self, path: bytes, entry: Entry) -> None:
         self._entries.pop(path, None)
         self._postponed.pop(path, None)
         self._explain(entry, path, None)
 
-    def _explain(self, entry: _Entry, path: bytes, why: Why | None) -> None:
+    def _explain(self, entry: Entry, path: bytes, why: Why | None) -> None:
         """Tell people why a candidate is not running yet (None: no need any more)."""
         watched = next((item for item in self._watched if entry.inbox and item.inbox.name == entry.inbox.name), None)
         if watched is None:
@@ -416,7 +386,7 @@ class Intake:
             row = SightingRow(watched.inbox.name, path, why.code, why.reason)
             self._ledger.run(partial(arrivals.replace_sightings, watched.inbox.name, [], [row], time.time()))
 
-    def _write_reasons(self, watched: _Watched, reasons: dict[bytes, Why]) -> None:
+    def _write_reasons(self, watched: Watched, reasons: dict[bytes, Why]) -> None:
         """Bring the sightings of an inbox up to date; candidates speak for themselves."""
         before, name = watched.reasons, watched.inbox.name
         candidates = {path: why for path, why in before.items() if path in self._entries}
@@ -443,15 +413,6 @@ def _record(
     if added:
         arrivals.drop_addition(arrival.path)
     return arrivals.record(arrival, plans, verdict, now)
-
-
-def _no_permission(error: OSError, status: os.stat_result) -> Why:
-    mode = stat.S_IMODE(status.st_mode)
-    return Why(
-        "denied",
-        f"cannot be opened ({error.strerror}): it belongs to uid {status.st_uid} with mode {mode:04o}. "
-        "Give the daemon's user permission to read it",
-    )
 
 
 def plan(recipe: Recipe) -> JobPlan:
