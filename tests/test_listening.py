@@ -419,6 +419,15 @@ print(len(listen.find_speech(made, 2, True)), resource.getrusage(resource.RUSAGE
     assert peaks[1] - peaks[0] < 100_000  # kB
 
 
+def test_sound_that_would_fill_the_disk_waits_and_says_how_much_it_takes(tmp_path: Path) -> None:
+    from reframed.steps.transcribe import _check_room
+
+    _check_room(tmp_path, 60.0)
+    with pytest.raises(StepFailed, match=r"takes .* of working space") as failed:
+        _check_room(tmp_path, 1e12)
+    assert failed.value.code == "no_space"
+
+
 def test_engines_that_are_missing_are_known() -> None:
     assert engine.is_installed("faster-whisper")
     assert engine.is_installed("whisper-timestamped") == (find_spec("whisper_timestamped") is not None)

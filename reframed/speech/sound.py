@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 RATE_HZ = 16_000
-_BYTES = 2
+SAMPLE_BYTES = 2
 
 Samples = npt.NDArray[np.float32]
 
@@ -30,7 +30,7 @@ class Sound(NamedTuple):
         """The samples between two times, -1 to 1; what lies outside the sound is left out."""
         start = max(0, min(self.samples, round(start_s * RATE_HZ)))
         end = max(start, min(self.samples, round(end_s * RATE_HZ)))
-        pcm = np.fromfile(self.path, dtype=np.int16, count=end - start, offset=start * _BYTES)
+        pcm = np.fromfile(self.path, dtype=np.int16, count=end - start, offset=start * SAMPLE_BYTES)
         return pcm.astype(np.float32) / 32768.0
 
 
@@ -40,7 +40,7 @@ def spool(pieces: Iterable[bytes], path: Path) -> Sound:
     with path.open("wb") as file:
         for piece in pieces:
             size += file.write(piece)
-    return Sound(path, size // _BYTES)
+    return Sound(path, size // SAMPLE_BYTES)
 
 
 def windows(sound: Sound, window_s: float) -> Iterator[tuple[float, float]]:

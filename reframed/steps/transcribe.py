@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -14,7 +15,7 @@ from reframed.media.tracks import choose_audio, choose_text
 from reframed.protocol import Settings, Sidecar, unpack_path
 from reframed.speech import engine, languages, machine, modelfiles, models, vocabulary
 from reframed.steps.base import Step, Work
-from reframed.text import did_you_mean, listing, safe
+from reframed.text import did_you_mean, listing, safe, size
 
 if TYPE_CHECKING:
     from reframed.speech.engine import Engine, Setup
@@ -154,6 +155,7 @@ class Transcribe(Step, frozen=True, kw_only=True):
 
         track = choose_audio(work.media, self.track, self.language)
         terms = self._terms(work)
+        _check_room(work.folder, work.media.duration_s)
         with work.engine():
             pcm = sound.spool(decode_pcm(work.source, track.index, sound.RATE_HZ, work.log), work.folder / "sound.pcm")
             loaded, model = self._load(work)
@@ -314,6 +316,20 @@ def _setup(model: models.Model, work: Work) -> Setup:
     """How to load a model here."""
     memory_bytes = int(machine.available_bytes() * _MEMORY_SHARE)
     return engine.Setup(model.name, model.path, work.settings.device, machine.threads(), memory_bytes)
+
+
+def _check_room(folder: Path, duration_s: float) -> None:
+    """Raise StepFailed(no_space), with how much is wanted, before a disk is filled in vain."""
+    from reframed.speech import sound
+
+    wanted, free = duration_s * sound.RATE_HZ * sound.SAMPLE_BYTES, shutil.disk_usage(folder).free
+    if wanted > free:
+        raise StepFailed(
+            "no_space",
+            f"Its sound takes {size(wanted)} of working space, and {size(free)} are free for the state folder.",
+            "Free some space there; the job then goes on by itself.",
+            retry=True,
+        )
 
 
 def _no_speech(duration_s: float) -> StepFailed:
