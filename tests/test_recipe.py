@@ -1,5 +1,7 @@
 """Recipes are checked before anything runs."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -66,3 +68,12 @@ def test_which_names_a_recipe_takes(tmp_path: Path) -> None:
         False,
         False,
     ]
+
+
+def test_checking_recipes_loads_nothing_heavy() -> None:
+    code = (
+        "import sys; from reframed.steps import names, step_class; [step_class(name) for name in names()]; "
+        "print([name for name in ('numpy', 'faster_whisper', 'pysubs2', 'uharfbuzz', 'av') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -7,10 +7,12 @@ import importlib
 import importlib.util
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
-from reframed.speech.sound import Samples
 from reframed.speech.words import Word
+
+if TYPE_CHECKING:
+    from reframed.speech.sound import Samples  # the daemon imports this module, and shall not import numpy
 
 DEFAULT = "faster-whisper"
 # Each engine's module here, the package it needs, and what installs that.
