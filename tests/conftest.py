@@ -21,6 +21,7 @@ from reframed.store.reads import Reader
 MEDIA = Path(__file__).parent / "media"
 JFK = MEDIA / "jfk.wav"
 SHORT = MEDIA / "librivox-0880.wav"
+SAMPLE = Path(__file__).parent.parent / "reframed" / "sample" / "ask-not.mp4"
 
 
 def wait_for(happened: Callable[[], Any], timeout_s: float = 30.0, every_s: float = 0.05) -> Any:

@@ -16,10 +16,9 @@ import yaml
 from reframed.media.probe import probe
 from reframed.media.shots import cuts
 from reframed.subtitles import files
-from tests.conftest import JFK, MEDIA, SHORT, Home, ffmpeg, wait_for
+from tests.conftest import JFK, MEDIA, SAMPLE, SHORT, Home, ffmpeg, wait_for
 from tests.speechlab import ggml_model, plain
 
-SAMPLE = Path(__file__).parent.parent / "reframed" / "sample" / "ask-not.mp4"
 SAID = (
     "1\n00:00:01,000 --> 00:00:03,000\nWhat a person wrote.\n\n2\n00:00:04,000 --> 00:00:06,500\nÜber zwei\nZeilen!\n"
 )

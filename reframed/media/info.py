@@ -31,7 +31,8 @@ class VideoTrack(Struct, frozen=True, kw_only=True):
     """One moving-picture stream (cover art does not count).
 
     `width` and `height` are stored pixels; `rotation` in degrees, and `pixel_aspect` (a pixel's width over its height),
-    say how they are shown. `fps` is the average; `is_vfr` that it varies. `is_hdr`: PQ or HLG.
+    say how they are shown. `fps` is the average; `is_vfr` that it varies. `is_hdr`: PQ or HLG. `is_interlaced`: by
+    its first frame.
     """
 
     index: int
@@ -43,6 +44,7 @@ class VideoTrack(Struct, frozen=True, kw_only=True):
     rotation: int = 0
     pixel_aspect: float = 1.0
     is_hdr: bool = False
+    is_interlaced: bool = False
 
     @property
     def shown(self) -> tuple[int, int]:

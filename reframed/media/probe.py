@@ -167,6 +167,7 @@ def _video(stream: Any, container: Any) -> VideoTrack:
     context = stream.codec_context
     average, base = float(stream.average_rate or 0), float(stream.base_rate or 0)
     aspect = stream.sample_aspect_ratio
+    rotation, interlaced = _first_frame(stream, container)
     return VideoTrack(
         index=stream.index,
         codec=context.name if context else "unknown",
@@ -174,19 +175,20 @@ def _video(stream: Any, container: Any) -> VideoTrack:
         height=context.height if context else 0,
         fps=average,
         is_vfr=bool(average and base and abs(average - base) > 0.02 * base),
-        rotation=_rotation(stream, container),
+        rotation=rotation,
         pixel_aspect=float(aspect) if aspect else 1.0,
         is_hdr=bool(context and context.color_trc in _HDR_TRANSFERS),
+        is_interlaced=interlaced,
     )
 
 
-def _rotation(stream: Any, container: Any) -> int:
-    """Degrees that the picture is to be turned, from its first frame; 0 if none can be decoded."""
+def _first_frame(stream: Any, container: Any) -> tuple[int, bool]:
+    """Degrees that the picture is to be turned, and whether it is interlaced; as plain if no frame can be decoded."""
     import av
 
     try:
         frame = next(container.decode(stream), None)
         container.seek(0)
     except (av.FFmpegError, OSError, ValueError):
-        return 0
-    return int(frame.rotation) % 360 if frame is not None else 0
+        return 0, False
+    return (int(frame.rotation) % 360, bool(frame.interlaced_frame)) if frame is not None else (0, False)

@@ -49,9 +49,10 @@ def draw(path: Path | None, names: list[str], shape: str, target: Path) -> None:
             folder = Path(name) / str(len(stills))
             folder.mkdir()
             drawing = Drawing(
-                folder, style, find_font(style.font, own_fonts), size, areas.area("auto", *size), own_fonts, _ignore
+                folder, style, find_font(style.typeface, own_fonts), size, areas.area("auto", *size), own_fonts, _ignore
             )
-            drawing.write(drawing.cards(words, "en"), "captions.ass")
+            ass = drawing.write(drawing.cards(words, "en"), "captions.ass")
+            _label(ass, style_name, folder / "captions.ass")
             stills.append(folder / "still.png")
             _try(lambda folder=folder: render.still(folder, *size, _MOMENT_S, folder / "still.png", said.append))
         sheet = Path(name) / "sheet.png"
@@ -63,6 +64,15 @@ def draw(path: Path | None, names: list[str], shape: str, target: Path) -> None:
             raise ReframeError(
                 f"{safe(str(target))} cannot be written: {error.strerror}.", "Check the folder."
             ) from error
+
+
+def _label(ass: Any, name: str, path: Path) -> None:
+    """Write the style's name above its sample."""
+    import pysubs2
+
+    text = f"{{\\an7\\pos(14,10)\\fs22\\bord0\\shad0\\1c&HFFFFFF&\\1a&H40&}}{safe(name)}"
+    ass.append(pysubs2.SSAEvent(start=0, end=10_000, text=text))
+    path.write_text(ass.to_string("ass"), encoding="utf-8")
 
 
 def _ignore(code: str, text: str) -> None:

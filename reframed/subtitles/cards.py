@@ -43,7 +43,7 @@ class Area(NamedTuple):
 class Placed(NamedTuple):
     """A word on a card: its text as shown, its times in seconds, its centre and its width in pixels.
 
-    `family` is the font's, where it is not the style's own.
+    `font` is what libass finds it by, where it is not the style's own.
     """
 
     text: str
@@ -52,7 +52,7 @@ class Placed(NamedTuple):
     x: float
     y: float
     width: float
-    family: str = ""
+    font: str = ""
 
 
 class Card(NamedTuple):

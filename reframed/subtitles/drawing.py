@@ -1,4 +1,4 @@
-"""Burned-in captions of one picture: fonts chosen, words placed, ASS written, and the result measured."""
+"""Burned-in captions for one picture: fonts chosen, words placed, ASS written."""
 
 from __future__ import annotations
 
@@ -6,14 +6,22 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from reframed.media.render import alpha_frames
+import msgspec
+
+from reframed.errors import StepFailed
+from reframed.speech.words import Word
 from reframed.subtitles import fonts, karaoke
-from reframed.subtitles.cards import Area, Card, lay_out
+from reframed.subtitles.cards import Area, Card, Placed, lay_out
 from reframed.subtitles.karaoke import Canvas
 from reframed.subtitles.styles import Style
+from reframed.text import listing
 
 _LINE = 1.08
-_PROOFS = 24
+_LOST_MOST = 0.5  # of the words; with more of them incomplete, a render is not worth its time
+_HINT = (
+    "Install Noto fonts (on Debian and Ubuntu `apt install fonts-noto-core`, for Chinese, Japanese and Korean "
+    "fonts-noto-cjk), or put a .ttf or .otf file into `fonts/` in your recipes folder."
+)
 
 
 class Drawing:
@@ -29,95 +37,82 @@ class Drawing:
         own_fonts: Path | None,
         tell: Callable[[str, str], None],
     ) -> None:
-        self._folder, self._style, self._font, self._safe, self._tell = folder, style, font, area, tell
-        self._width, self._height = size
+        self._folder, self._style, self._font, self._tell = folder, style, font, tell
         self._own = own_fonts
-        self._chosen: dict[str, fonts.Font] = {}
-        self._lost: set[str] = set()
+        self._chosen: dict[str, fonts.Font | None] = {}
+        self._linked: set[Path] = set()
+        self._language = ""
         self._size = style.size * min(size)
-        around = style.stroke.width + style.shadow.offset + style.shadow.blur
+        around = style.stroke.width + style.outline.width + style.outline.blur + style.shadow.offset + style.shadow.blur
         around += style.box.padding if style.box.around != "none" else 0.0
         around += 0.2 if style.animation in ("pop", "bounce") else 0.0
-        margin = min(around * self._size, self._width * 0.2)
-        self._area = Area(area.left + margin, area.top + margin, area.right - margin, area.bottom - margin)
-        self._canvas = Canvas(self._width, self._height, font.family, fonts.metrics(font.path).cap, _LINE)
+        inner = min(around * self._size, size[0] * 0.2) + style.margin * min(size)
+        self._area = Area(area.left + inner, area.top + inner, area.right - inner, area.bottom - inner)
+        self._canvas = Canvas(*size, font.libass, _LINE)
         (folder / "fonts").mkdir(exist_ok=True)
         self._link(font)
 
     def _link(self, font: fonts.Font) -> None:
-        link = self._folder / "fonts" / f"{len(list((self._folder / 'fonts').iterdir()))}{font.path.suffix}"
-        link.symlink_to(font.path)
+        """Put the font where libass looks, under a name that no filter can stumble over."""
+        if font.path not in self._linked:
+            link = self._folder / "fonts" / f"{len(self._linked)}{font.path.suffix.lower()}"
+            link.symlink_to(font.path)
+            self._linked.add(font.path)
 
-    def _font_for(self, text: str) -> fonts.Font:
-        """The style's font, or one that has the characters it lacks; a script that no font here has is said once."""
+    def _font_for(self, text: str) -> fonts.Font | None:
+        """The style's font, else the best one here that has all characters of `text`."""
         if text not in self._chosen:
-            font = self._font
-            if lost := fonts.missing(font, text):
-                known = {other.path: other for other in fonts.installed(self._own).values()}.values()
-                noto = sorted(known, key=lambda other: ("noto" not in other.name.lower(), other.name))
-                other = fonts.covering(text, noto)
-                if other is not None and other not in self._chosen.values():
-                    self._link(other)
-                font = other or font
-                self._lost |= lost if other is None else set()
+            font: fonts.Font | None = self._font
+            if fonts.missing(self._font, text):
+                known = dict.fromkeys(fonts.installed(self._own).values())
+                font = fonts.fallback(text, self._language, known)
+                if font is not None:
+                    self._link(font)
             self._chosen[text] = font
         return self._chosen[text]
 
     def _measure(self, text: str, size: float) -> float:
-        return fonts.width(self._font_for(text).path, text, size, self._style.spacing * size)
+        return fonts.width(self._font_for(text) or self._font, text, size, self._style.spacing * size)
 
-    def cards(self, words: Sequence[Any], language: str) -> list[Card]:
-        """The cards of all words."""
-        made = lay_out(words, self._style, language, self._area, self._size, _LINE, self._measure)
-        if self._lost:
-            lost = " ".join(sorted(self._lost)[:20])
-            self._tell("no_glyphs", f"No font here has these characters: {lost}. Install a Noto font for them.")
+    def cards(self, words: Sequence[Word], language: str) -> list[Card]:
+        """The cards of all words. Characters that no font here has are left out, and said.
+
+        Raises StepFailed(no_font) where that would be most of them.
+        """
+        self._language = language
+        drawable, lost, incomplete = [], set(), 0
+        for word in words:
+            gone = self._undrawable(word.text)
+            lost |= gone
+            incomplete += bool(gone)
+            text = "".join(char for char in word.text if char not in gone)
+            if text:
+                drawable.append(msgspec.structs.replace(word, text=text))
+        if incomplete > _LOST_MOST * len(words):
+            raise StepFailed("no_font", f"No font here can write {listing(fonts.scripts(lost))}.", _HINT)
+        if lost:
+            some = " ".join(sorted(lost)[:20])
+            self._tell(
+                "no_glyphs",
+                f"No font here has these characters ({listing(fonts.scripts(lost))}), so they are left out: {some}. {_HINT}",
+            )
+        made = lay_out(drawable, self._style, language, self._area, self._size, _LINE, self._measure)
         return [card._replace(words=tuple(self._in_font(word) for word in card.words)) for card in made]
 
-    def _in_font(self, word: Any) -> Any:
-        font = self._font_for(word.text)
-        return word if font == self._font else word._replace(family=font.family)
+    def _undrawable(self, text: str) -> set[str]:
+        """The characters of a word that cannot be drawn, for it is drawn in one font."""
+        if self._font_for(text) is not None:
+            return set()
+        alone = {char for char in fonts.missing(self._font, text) if self._font_for(char) is None}
+        rest = "".join(char for char in text if char not in alone)
+        return alone if self._font_for(rest) is not None else fonts.missing(self._font, text)
+
+    def _in_font(self, word: Placed) -> Placed:
+        font = self._font_for(word.text) or self._font
+        return word if font == self._font else word._replace(font=font.libass)
 
     def write(self, cards: Sequence[Card], name: str) -> Any:
         """Write the cards as ASS; the pysubs2 file."""
         made = karaoke.build(cards, self._style, self._canvas)
         (self._folder / name).write_text(made.to_string("ass"), encoding="utf-8")
         return made
-
-    def prove(self, cards: Sequence[Card], ass: Any, log: Callable[[str], None]) -> dict[str, Any]:
-        """Draw some cards alone, and measure whether what is drawn lies inside the safe area and is not clipped."""
-        import numpy as np
-        import pysubs2
-
-        if not cards:
-            return {"summary": "no words, so nothing was burned in", "holds": True, "cards": 0}
-        step = max(1, len(cards) // _PROOFS)
-        sampled = list(cards)[::step][:_PROOFS]
-        shown = pysubs2.SSAFile()
-        shown.info, shown.styles = ass.info, ass.styles
-        for number, card in enumerate(sampled):
-            at = round((card.words[0].start + card.words[0].end) * 500)
-            for event in ass:
-                if event.start <= at < event.end:
-                    copy = event.copy()
-                    copy.start, copy.end = number * 1000, (number + 1) * 1000
-                    shown.append(copy)
-        (self._folder / "proof.ass").write_text(shown.to_string("ass"), encoding="utf-8")
-        data = alpha_frames(self._folder, self._width, self._height, len(sampled), log)
-        frames = np.frombuffer(data, np.uint8).reshape(-1, self._height, self._width, 4)[..., 3]
-        boxes = []
-        for frame in frames:
-            rows, columns = np.flatnonzero(frame.max(axis=1) > 24), np.flatnonzero(frame.max(axis=0) > 24)
-            if len(rows):
-                boxes.append(Area(float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)))
-        outside = [box for box in boxes if not self._safe.holds(box, 2.0)]
-        holds = bool(boxes) and not outside
-        summary = f"{len(boxes)} of {len(sampled)} sampled cards are drawn, {len(outside)} reach out of the safe area"
-        return {
-            "summary": summary,
-            "holds": holds,
-            "cards": len(cards),
-            "sampled": len(sampled),
-            "safe_area": self._safe._asdict(),
-            "drawn": [box._asdict() for box in boxes],
-        }

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import Struct
 
 from reframed.errors import ReframeError
 from reframed.speech.words import Word, join
+from reframed.subtitles import wordtimes
 from reframed.subtitles.cues import Cue
 from reframed.text import listing, safe
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 FORMATS = ("srt", "vtt", "ass", "ttml", "txt", "json")
 READABLE = ("srt", "vtt", "ass", "ssa", "ttml")
+JSON = "json"
 LARGEST_BYTES = 50_000_000
 _ACCENTS_MIN = 6
 _BOMS = (
@@ -35,6 +38,13 @@ _LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "cp850", "
 }
 _VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|lang|ruby|rt)(?:[. ][^>]*)?>|<[\d:.]+>")
 _SPEAKER = re.compile(r"^<v(?:\.[^ >]*)? ([^>]*)>")
+
+
+class _Saved(Struct):
+    """Captions as JSON."""
+
+    language: str
+    cues: list[Cue]
 
 
 def write(cues: Sequence[Cue], path: Path, format_: str, *, language: str = "", word_times: bool = False) -> None:
@@ -108,7 +118,7 @@ def as_text(cues: Sequence[Cue]) -> str:
 
 def as_json(cues: Sequence[Cue], language: str) -> str:
     """The cues with their words, probabilities, languages and speakers."""
-    data = {"language": language, "cues": cues}
+    data = _Saved(language, list(cues))
     return msgspec.json.format(msgspec.json.encode(data), indent=1).decode() + "\n"
 
 
@@ -143,14 +153,7 @@ def load(path: Path) -> Any:
     import pysubs2
 
     name = safe(path.name)
-    try:
-        if path.stat().st_size > LARGEST_BYTES:
-            raise ReframeError(f"{name} is too large for subtitles.", "Is it really a subtitle file?")
-        text, _ = decode(path.read_bytes())
-    except OSError as error:
-        raise ReframeError(
-            f"{name} cannot be read: {error.strerror}.", "Check the path and its permissions."
-        ) from error
+    text, _ = decode(_bytes(path))
     kind = path.suffix.lower().lstrip(".")
     try:
         found = pysubs2.SSAFile.from_string(
@@ -166,6 +169,17 @@ def load(path: Path) -> Any:
     return found
 
 
+def _bytes(path: Path) -> bytes:
+    try:
+        if path.stat().st_size > LARGEST_BYTES:
+            raise ReframeError(f"{safe(path.name)} is too large for subtitles.", "Is it really a subtitle file?")
+        return path.read_bytes()
+    except OSError as error:
+        raise ReframeError(
+            f"{safe(path.name)} cannot be read: {error.strerror}.", "Check the path and its permissions."
+        ) from error
+
+
 def _kind(text: str, extension: str) -> str:
     """The format by what is written there; the extension decides where that says nothing."""
     head = text.lstrip("\ufeff \n")[:200]
@@ -179,26 +193,48 @@ def _kind(text: str, extension: str) -> str:
 
 
 def read(path: Path) -> list[Cue]:
-    """The cues of a subtitle file, in the file's order, without markup. Raises ReframeError."""
+    """The cues of a subtitle file, or of the JSON that `write` makes, in the file's order, without markup.
+
+    Words are there where the file has their times. Raises ReframeError.
+    """
+    if path.suffix.lower() == f".{JSON}":
+        return _from_json(path)
     cues = []
     found = load(path)
     for event in found:
         if event.is_comment:
             continue
         text, speaker = event.plaintext, event.name
+        words = wordtimes.of(event.text, found.format, event.start / 1000, event.end / 1000)
         if found.format == "vtt":  # pysubs2 leaves these as they are written
             voice = _SPEAKER.match(text)
             speaker = html.unescape(voice.group(1)) if voice else ""
             text = html.unescape(_VTT_TAG.sub("", text))
         lines = "\n".join(line.strip() for line in text.split("\n") if line.strip())
-        cues.append(Cue(event.start / 1000, event.end / 1000, lines, speaker=speaker))
+        cues.append(Cue(event.start / 1000, event.end / 1000, lines, words=words, speaker=speaker))
     return cues
 
 
+def _from_json(path: Path) -> list[Cue]:
+    try:
+        found = msgspec.json.decode(_bytes(path), type=_Saved)
+    except msgspec.MsgspecError as error:
+        raise ReframeError(
+            f"{safe(path.name)} is not captions as Reframe writes them: {safe(str(error))}.",
+            "Remove it, or make it anew.",
+        ) from error
+    if not found.cues:
+        raise ReframeError(f"{safe(path.name)} holds no subtitles.", "Make it anew.")
+    return found.cues
+
+
 def spread(cues: Sequence[Cue]) -> tuple[Word, ...]:
-    """Words for cues that have none: every word's share of its cue's time is by its length."""
+    """The words of cues; of a cue that knows none, each word's share of the time is by its length."""
     words: list[Word] = []
     for cue in cues:
+        if cue.words:
+            words += [msgspec.structs.replace(word, speaker=word.speaker or cue.speaker) for word in cue.words]
+            continue
         parts = cue.text.split()
         per_char = max(0.0, cue.length) / max(1, sum(len(part) + 1 for part in parts))
         at = cue.start

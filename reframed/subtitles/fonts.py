@@ -3,27 +3,33 @@
 from __future__ import annotations
 
 import struct
+import unicodedata
 from collections.abc import Iterable, Iterator
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-_SUFFIXES = (".ttf", ".otf")
+_SUFFIXES = (".ttf", ".otf", ".ttc", ".otc")
 _SYSTEM = (
     Path("/usr/share/fonts"),
     Path("/usr/local/share/fonts"),
     Path("/Library/Fonts"),
     Path("/System/Library/Fonts"),
 )
-_NAME_FAMILY, _NAME_FULL = 1, 4
+_NAME_FAMILY, _NAME_FULL, _NAME_POSTSCRIPT = 1, 4, 6
+# Han characters look different by language; Noto's fonts for them say which in their names.
+_HAN = {"zh": " sc", "zh-TW": " tc", "zh-HK": " hk", "zh-Hant": " tc", "yue": " hk", "ja": " jp", "ko": " kr"}
 
 
 class Font(NamedTuple):
-    """A font file. `name` is what a style calls it (its full name), `family` what libass finds it by."""
+    """A font. `name` is its full name, what a style calls it; `libass` what libass finds it by: the full name, of a
+    PostScript font its PostScript name. `place` counts within a collection."""
 
     name: str
     family: str
+    libass: str
     path: Path
+    place: int = 0
 
 
 def shipped_folder() -> Path:
@@ -38,8 +44,7 @@ def installed(own: Path | None = None) -> dict[str, Font]:
     home = Path.home()
     for folder in (shipped_folder(), *([own] if own else []), home / ".local/share/fonts", home / ".fonts", *_SYSTEM):
         for path in _files(folder):
-            font = _read(path)
-            if font is not None:
+            for font in _read(path):
                 found.setdefault(font.name.lower(), font)
                 found.setdefault(font.family.lower(), font)
     return found
@@ -50,79 +55,112 @@ def _files(folder: Path) -> Iterator[Path]:
         yield from sorted(path for path in folder.rglob("*") if path.suffix.lower() in _SUFFIXES)
 
 
-def _read(path: Path) -> Font | None:
-    """The names in a font file; None if it is not one."""
+def _read(path: Path) -> Iterator[Font]:
+    """The fonts in a file that are drawn with outlines; libass draws no others."""
     try:
-        table = bytes(_face(path).reference_table("name").data)
-        count, offset = struct.unpack(">HH", table[2:6])
+        blob = _blob(path)
+        count = max(1, struct.unpack(">I", blob.data[8:12])[0]) if blob.data[:4] == b"ttcf" else 1
     except (OSError, ValueError, RuntimeError, struct.error):
-        return None
+        return
+    for index in range(min(count, 64)):
+        try:
+            tables, names = set(_face(path, index).table_tags), _names(_face(path, index))
+        except (OSError, ValueError, RuntimeError, struct.error):
+            continue
+        if _NAME_FAMILY in names and tables & {"glyf", "CFF ", "CFF2"}:  # the others are colour emoji
+            family = names[_NAME_FAMILY]
+            name = names.get(_NAME_FULL, family)
+            yield Font(name, family, name if "glyf" in tables else names.get(_NAME_POSTSCRIPT, name), path, index)
+
+
+def _names(face: Any) -> dict[int, str]:
+    """Names by their number: the family, the full and the PostScript name."""
+    table = bytes(face.reference_table("name").data)
+    count, offset = struct.unpack(">HH", table[2:6])
     names: dict[int, str] = {}
+    wanted = (_NAME_FAMILY, _NAME_FULL, _NAME_POSTSCRIPT)
     for index in range(count):
         platform, _, _, number, length, at = struct.unpack(">6H", table[6 + 12 * index : 18 + 12 * index])
         raw = table[offset + at : offset + at + length]
-        if number in (_NAME_FAMILY, _NAME_FULL) and platform in (0, 3):
-            names[number] = raw.decode("utf-16-be", "replace")
-        elif number in (_NAME_FAMILY, _NAME_FULL) and platform == 1:
+        if number in wanted and platform in (0, 3):
+            names.setdefault(number, raw.decode("utf-16-be", "replace"))
+        elif number in wanted and platform == 1:
             names.setdefault(number, raw.decode("mac-roman", "replace"))
-    if _NAME_FAMILY not in names:
-        return None
-    return Font(names.get(_NAME_FULL, names[_NAME_FAMILY]), names[_NAME_FAMILY], path)
+    return names
+
+
+@lru_cache(maxsize=8)
+def _blob(path: Path) -> Any:
+    import uharfbuzz
+
+    return uharfbuzz.Blob.from_file_path(str(path))
 
 
 @lru_cache(maxsize=32)
-def _face(path: Path) -> Any:
+def _face(path: Path, index: int) -> Any:
     import uharfbuzz
 
-    return uharfbuzz.Face(uharfbuzz.Blob.from_file_path(str(path)))
+    return uharfbuzz.Face(_blob(path), index)
 
 
 @cache
-def _characters(path: Path) -> frozenset[int]:
-    return frozenset(_face(path).unicodes)
+def _characters(path: Path, index: int) -> frozenset[int]:
+    return frozenset(_face(path, index).unicodes)
 
 
 def missing(font: Font, text: str) -> set[str]:
-    """The characters of `text` that `font` has no glyph for; spaces and joiners need none."""
-    have = _characters(font.path)
-    return {char for char in text if ord(char) not in have and char.isprintable() and not char.isspace()}
+    """The characters of `text` that `font` has no glyph for; spaces, joiners and variation selectors need none."""
+    have = _characters(font.path, font.place)
+    return {char for char in text if ord(char) not in have and char.isprintable() and not _is_quiet(char)}
 
 
-def covering(text: str, fonts: Iterable[Font]) -> Font | None:
-    """The first font that has every character of `text`."""
-    return next((font for font in fonts if not missing(font, text)), None)
+def _is_quiet(char: str) -> bool:
+    return char.isspace() or "\ufe00" <= char <= "\ufe0f" or unicodedata.category(char) == "Cf"
 
 
-class Metrics(NamedTuple):
-    """Of a font at ASS size 1: what libass makes of a size. All as shares of the size, as pixels at size 1."""
+def fallback(text: str, language: str, known: Iterable[Font]) -> Font | None:
+    """The best of `known` that has every character of `text`: Noto Sans before others, bold, in the language's own forms."""
+    able = [font for font in known if not missing(font, text)]
+    return min(able, key=lambda font: _rank(font, language), default=None)
 
-    em: float
-    ascent: float
-    descent: float
-    cap: float
+
+def _rank(font: Font, language: str) -> tuple[bool, bool, int, bool, int, str]:
+    name = font.name.lower()
+    own = _HAN.get(language) or _HAN.get(language.split("-", maxsplit=1)[0])
+    return (
+        not name.startswith("noto sans"),
+        "serif" in name or "mono" in name or "condensed" in name,
+        0 if "cjk" not in name or (own and own in name) else 1 + (" sc" not in name),
+        "bold" not in name,
+        len(name),
+        name,
+    )
+
+
+def scripts(characters: Iterable[str]) -> list[str]:
+    """The scripts that letters belong to, by name: Devanagari, Cjk. Other characters are symbols."""
+    return sorted(
+        {unicodedata.name(one, "unknown").split()[0].title() if one.isalpha() else "symbols" for one in characters}
+    )
 
 
 @cache
-def metrics(path: Path) -> Metrics:
-    """How libass scales a font: an ASS size is the height from winAscent to winDescent, as VSFilter has it."""
-    face = _face(path)
-    table = bytes(face.reference_table("OS/2").data)
-    ascent, descent = struct.unpack(">HH", table[74:78])
-    version = struct.unpack(">H", table[:2])[0]
-    cap = struct.unpack(">h", table[88:90])[0] if version >= 2 and len(table) >= 90 else round(0.7 * face.upem)
-    height = ascent + descent
-    return Metrics(face.upem / height, ascent / height, descent / height, cap / height)
+def _em(font: Font) -> float:
+    """The em at ASS size 1: libass makes a size the height from winAscent to winDescent, as VSFilter has it."""
+    face = _face(font.path, font.place)
+    ascent, descent = struct.unpack(">HH", bytes(face.reference_table("OS/2").data)[74:78])
+    return float(face.upem / (ascent + descent))
 
 
 @lru_cache(maxsize=4096)
-def width(path: Path, text: str, size: float, spacing: float = 0.0) -> float:
+def width(font: Font, text: str, size: float, spacing: float = 0.0) -> float:
     """The advance of `text` on one line at ASS size `size`, in pixels; `spacing` is added after every character."""
     import uharfbuzz
 
-    face = _face(path)
+    face = _face(font.path, font.place)
     buffer = uharfbuzz.Buffer()
     buffer.add_str(text)
     buffer.guess_segment_properties()
     uharfbuzz.shape(uharfbuzz.Font(face), buffer, {"kern": True, "liga": True})
     units = sum(position.x_advance for position in buffer.glyph_positions)
-    return float(units / face.upem * metrics(path).em * size + spacing * len(text))
+    return float(units / face.upem * _em(font) * size + spacing * len(text))

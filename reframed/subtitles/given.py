@@ -10,7 +10,7 @@ from reframed.speech.words import GivenCue, Transcript
 from reframed.subtitles import files
 
 ENGINE = "subtitles"
-EXTENSIONS = frozenset({"srt", "vtt", "ass", "ssa"})
+EXTENSIONS = frozenset({"srt", "vtt", "ass", "ssa", files.JSON})
 # What players put between a name and its extension besides the language: NAME.en.forced.srt.
 _KINDS = frozenset({"forced", "sdh", "cc", "hi", "default", "full"})
 _TAG = re.compile(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", re.IGNORECASE)
@@ -33,18 +33,19 @@ def transcript(path: Path, language: str, about: str, duration_s: float) -> Tran
 def tags(name: str, stem: str) -> tuple[str, bool] | None:
     """Language (or empty) and whether it is a forced track, of the subtitle file `name` for a video called `stem`.
 
-    None: it belongs to another file. NAME.srt, NAME.en.srt, NAME.pt-BR.srt and NAME.en.forced.srt belong to NAME.
+    None: it belongs to another file. NAME.srt, NAME.en.srt, NAME.pt-BR.srt and NAME.en.forced.srt belong to NAME;
+    so does NAME.en.json, captions as Reframe writes them.
     """
     base, dot, extension = name.rpartition(".")
     if not dot or extension.lower() not in EXTENSIONS or not base.startswith(stem):
         return None
     rest = base[len(stem) :]
-    if not rest:
-        return "", False
-    parts = rest[1:].split(".")
-    if rest[0] != "." or len(parts) > 3:
+    parts = rest[1:].split(".") if rest else []
+    if rest[:1] not in ("", ".") or len(parts) > 3:
         return None
     languages = [part for part in parts if part.lower() not in _KINDS]
+    if extension.lower() == files.JSON and not languages:
+        return None  # NAME.json may be anybody's
     if len(languages) > 1 or any(not _TAG.fullmatch(part) for part in languages):
         return None
     return (languages or [""])[0], "forced" in (part.lower() for part in parts)

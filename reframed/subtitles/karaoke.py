@@ -1,6 +1,7 @@
 """Cards to ASS: every word an event of its own at a measured place, so that nothing reflows and nothing flashes.
 
-Layers: 0 boxes, 1 words that rest, 2 the word that is spoken. PlayRes is the picture's size; sizes are pixels.
+Layers: 0 boxes, 1 outer outlines, 2 words that rest, 3 the word that is spoken. PlayRes is the picture's size; sizes are
+pixels.
 """
 
 from __future__ import annotations
@@ -14,17 +15,17 @@ from reframed.subtitles.styles import Style
 _POP = 1.14
 _POP_MS = 90
 _BOUNCE = 0.16  # of the font size, upwards
+_BOXES, _OUTLINES, _RESTING, SPOKEN = range(4)
 _CURVE = 0.5523  # a quarter of a circle as a Bézier curve
 
 
 class Canvas(NamedTuple):
-    """What the captions are drawn on: the picture's size in pixels, the font's family, and the height of its capitals and
-    of a line, as shares of the font size."""
+    """What the captions are drawn on: the picture's size in pixels, the font as libass finds it, and the height of a line
+    as a share of the font size."""
 
     width: int
     height: int
-    family: str
-    cap: float
+    font: str
     line: float
 
 
@@ -35,7 +36,7 @@ def build(cards: Sequence[Card], style: Style, canvas: Canvas) -> Any:
     subtitles = pysubs2.SSAFile()
     subtitles.info.update(
         {"PlayResX": str(canvas.width), "PlayResY": str(canvas.height), "ScaledBorderAndShadow": "yes", "WrapStyle": "2",
-         "YCbCr Matrix": "TV.709"}
+         "YCbCr Matrix": "None"}  # colours are meant as written; any other value makes ffmpeg bend them to some pictures
     )  # fmt: skip
     subtitles.styles = {"Default": _style(style, canvas)}
     for card in cards:
@@ -47,9 +48,9 @@ def _style(style: Style, canvas: Canvas) -> Any:
     import pysubs2
 
     return pysubs2.SSAStyle(
-        fontname=canvas.family,
+        fontname=canvas.font,
         fontsize=40,
-        primarycolor=_colour(style.unspoken),
+        primarycolor=_colour(style.colour),
         outlinecolor=_colour(style.stroke.colour),
         backcolor=_colour(style.shadow.colour),
         bold=False,
@@ -90,16 +91,18 @@ Parts = tuple[int, int, int, str]
 def _card(card: Card, style: Style, canvas: Canvas) -> Iterator[Parts]:
     start, end = _cs(card.start), _cs(card.end)
     if style.box.around == "card":
-        yield 0, start, end, _box(_bounds(card, canvas), style, card.size)
+        yield _BOXES, start, end, _box(_bounds(card, canvas), style, card.size)
     times = spoken_times(card)
+    look, unspoken, spoken = _look(style, card.size), style.unspoken or style.colour, style.spoken or style.colour
     for index, (word, (begin, finish)) in enumerate(zip(card.words, times, strict=True)):
-        look = _look(style, card.size)
+        if style.outline.width:
+            yield _OUTLINES, start, end, _word(word, _outline(style, card.size))
         if begin > start:
-            yield 1, start, begin, _word(word, look + _tag(1, style.unspoken))
+            yield _RESTING, start, begin, _word(word, look + _tag(1, unspoken))
         if finish > begin:
             yield from _spoken(word, style, card.size, begin, finish, canvas, card.words[index - 1] if index else None)
         if end > finish:
-            yield 1, finish, end, _word(word, look + _tag(1, style.spoken))
+            yield _RESTING, finish, end, _word(word, look + _tag(1, spoken))
 
 
 def spoken_times(card: Card) -> list[tuple[int, int]]:
@@ -123,12 +126,19 @@ def _look(style: Style, size: float) -> str:
     return tags + _tag(3, style.stroke.colour) + _tag(4, style.shadow.colour)
 
 
+def _outline(style: Style, size: float) -> str:
+    """The contour around the stroke alone: the letters themselves are clear, and drawn above."""
+    width, blur = (style.stroke.width + style.outline.width) * size, style.outline.blur * size
+    tags = f"\\fs{size:.2f}\\fsp{style.spacing * size:.2f}\\bord{width:.2f}\\shad0\\blur{blur:.2f}\\1a&HFF&"
+    return tags + _tag(3, style.outline.colour)
+
+
 def _word(word: Placed, tags: str) -> str:
     return f"{{\\an5\\pos({word.x:.2f},{word.y:.2f}){_font(word)}{tags}}}{_plain(word.text)}"
 
 
 def _font(word: Placed) -> str:
-    return f"\\fn{word.family}" if word.family else ""
+    return f"\\fn{word.font}" if word.font else ""
 
 
 def _plain(text: str) -> str:
@@ -143,26 +153,26 @@ def _spoken(
     length_ms = (finish - begin) * 10
     look = _look(style, size) + _tag(1, style.highlight)
     if style.box.around == "word":
-        yield 0, begin, finish, _word_box(word, style, size, canvas, before, length_ms)
+        yield _BOXES, begin, finish, _word_box(word, style, size, canvas, before, length_ms)
     if style.animation == "pop":
         half = min(_POP_MS, length_ms // 2)
         grown = round(_POP * 100)
         pop = f"\\t(0,{half},\\fscx{grown}\\fscy{grown})\\t({half},{2 * half},\\fscx100\\fscy100)"
-        yield 2, begin, finish, _word(word, look + pop)
+        yield SPOKEN, begin, finish, _word(word, look + pop)
     elif style.animation == "bounce":
         up = word.y - _BOUNCE * size
         rise = min(_POP_MS, length_ms)
         move = f"\\move({word.x:.2f},{up:.2f},{word.x:.2f},{word.y:.2f},0,{rise})"
-        yield 2, begin, finish, f"{{\\an5{move}{_font(word)}{look}}}{_plain(word.text)}"
+        yield SPOKEN, begin, finish, f"{{\\an5{move}{_font(word)}{look}}}{_plain(word.text)}"
     elif style.animation == "fill":
-        yield 1, begin, finish, _word(word, _look(style, size) + _tag(1, style.unspoken))
+        yield _RESTING, begin, finish, _word(word, _look(style, size) + _tag(1, style.unspoken or style.colour))
         left, right = word.x - word.width / 2, word.x + word.width / 2
         top, bottom = word.y - size, word.y + size
         clip = f"\\clip({left:.1f},{top:.1f},{left:.1f},{bottom:.1f})"
         sweep = f"\\t(0,{length_ms},\\clip({left:.1f},{top:.1f},{right:.1f},{bottom:.1f}))"
-        yield 2, begin, finish, _word(word, look + clip + sweep)
+        yield SPOKEN, begin, finish, _word(word, look + clip + sweep)
     else:
-        yield 2, begin, finish, _word(word, look)
+        yield SPOKEN, begin, finish, _word(word, look)
 
 
 def _bounds(card: Card, canvas: Canvas) -> tuple[float, float, float, float]:

@@ -37,7 +37,7 @@ def measure(folder: Path, size: str) -> tuple[list[float], list[float]]:
     words = [Word(i * 0.4, i * 0.4 + 0.36, f"word{i % 9}") for i in range(int(SECONDS / 0.4))]
     style = load_style("tiktok", None)
     drawing = Drawing(
-        folder, style, find_font(style.font, None), (made.width, made.height),
+        folder, style, find_font(style.typeface, None), (made.width, made.height),
         safe.area("auto", made.width, made.height), None, quiet,
     )  # fmt: skip
     plain, styled = [], []
@@ -49,7 +49,7 @@ def measure(folder: Path, size: str) -> tuple[list[float], list[float]]:
         plain.append(time.perf_counter() - start)
         start = time.perf_counter()
         drawing.write(drawing.cards(words, "en"), "captions.ass")
-        render.burn(str(film), media, made, encoder, folder, quiet, quiet)
+        render.Renderer(folder, media, made, quiet, quiet).burn(str(film), encoder)
         styled.append(time.perf_counter() - start)
     return plain, styled
 
