@@ -81,11 +81,13 @@ def test_a_script_that_no_font_has_is_named_before_any_encoding(
         rendered(tmp_path / "w", film(tmp_path / "f.mp4"), transcript(SCRIPTS["hi"], "hi"))
     assert "fonts-noto-core" in failed.value.hint
     assert not (tmp_path / "w" / "rendered.mp4").exists()
-    work = rendered(tmp_path / "v", tmp_path / "f.mp4", transcript("good day नमस्ते 🙂 friends"), ass_only=True)
+    work = rendered(tmp_path / "v", tmp_path / "f.mp4", transcript("good day नमस्ते wow🙂 friends"), ass_only=True)
     assert work.noted == ["no_glyphs"]
     drawn = (work.folder / "captions.ass").read_text()
     assert "FRIENDS" in drawn
-    assert "\U0001f642" not in drawn
+    assert "नमस्ते" not in drawn
+    assert "Noto Emoji Bold" in drawn
+    assert {"WOW", "🙂"} <= {line.rpartition("}")[2] for line in drawn.splitlines()}
 
 
 def test_the_font_is_found_by_family_and_weight_in_collections_and_by_language() -> None:

@@ -48,6 +48,11 @@ def test_the_styles_that_ship_are_whole() -> None:
         assert find_font(style.typeface, None).path.parent == fonts.shipped_folder()
 
 
+def test_every_key_of_a_style_is_documented() -> None:
+    text = (Path(__file__).parent.parent / "docs" / "styles.md").read_text()
+    assert [key for key in Style.__struct_fields__ if f"`{key}`" not in text] == []
+
+
 def test_a_style_of_ones_own_overrides_and_faults_are_named(tmp_path: Path) -> None:
     (tmp_path / "tiktok.yaml").write_text("size: 0.2\n")
     assert load_style("tiktok", tmp_path).size == 0.2

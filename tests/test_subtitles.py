@@ -159,6 +159,10 @@ def test_how_good_a_break_is(left: str, right: str, language: str, kind: Break) 
 
 def test_lines_are_balanced_and_break_after_a_comma() -> None:
     assert layout.break_lines("a" * 10, NETFLIX) == "a" * 10
+    long = layout.break_lines("a word or another " * 150, NETFLIX).split("\n")
+    assert " ".join(long).split() == ("a word or another " * 150).split()
+    assert max(map(len, long)) <= 42
+    assert len(long) < 80
     broken = layout.break_lines("when the rain had stopped, they went out to look", NETFLIX)
     assert broken.split("\n")[0] == "when the rain had stopped,"
 

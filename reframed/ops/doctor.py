@@ -18,7 +18,7 @@ from reframed.errors import ReframeError
 from reframed.filesystem import free_bytes, mount_of
 from reframed.inbox.watch import FOLDERS_MAX, polls
 from reframed.ops.check import check_all
-from reframed.text import safe, size
+from reframed.text import listing, safe, size
 
 OK, WARN, BAD = "ok", "warn", "BAD"
 _WATCHES = Path("/proc/sys/fs/inotify/max_user_watches")
@@ -169,6 +169,11 @@ def _ffmpeg() -> Iterator[Finding]:
         yield Finding(
             WARN, "ffmpeg", "has no libass: it cannot burn captions into pictures", "Captions as files need none."
         )
+    else:
+        from reframed.media import encoders
+
+        usable = [name for name in encoders.NAMES if encoders.works(name, found.path)]
+        yield Finding(OK if usable else BAD, "encoder", listing(usable) if usable else "none encodes H.264 here")
 
 
 def _engine() -> Iterator[Finding]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import itertools
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,14 +81,13 @@ class Drawing:
         Raises StepFailed(no_font) where that would be most of them.
         """
         self._language = language
-        drawable, lost, incomplete = [], set(), 0
+        drawable: list[Word] = []
+        lost, incomplete = set[str](), 0
         for word in words:
-            gone = self._undrawable(word.text)
+            gone = {char for char in fonts.missing(self._font, word.text) if self._font_for(char) is None}
             lost |= gone
             incomplete += bool(gone)
-            text = "".join(char for char in word.text if char not in gone)
-            if text:
-                drawable.append(msgspec.structs.replace(word, text=text))
+            drawable += self._in_one_font(word, "".join(char for char in word.text if char not in gone))
         if incomplete > _LOST_MOST * len(words):
             raise StepFailed("no_font", f"No font here can write {listing(fonts.scripts(lost))}.", _HINT)
         if lost:
@@ -99,13 +99,20 @@ class Drawing:
         made = lay_out(drawable, self._style, language, self._area, self._size, _LINE, self._measure)
         return [card._replace(words=tuple(self._in_font(word) for word in card.words)) for card in made]
 
-    def _undrawable(self, text: str) -> set[str]:
-        """The characters of a word that cannot be drawn, for it is drawn in one font."""
-        if self._font_for(text) is not None:
-            return set()
-        alone = {char for char in fonts.missing(self._font, text) if self._font_for(char) is None}
-        rest = "".join(char for char in text if char not in alone)
-        return alone if self._font_for(rest) is not None else fonts.missing(self._font, text)
+    def _in_one_font(self, word: Word, text: str) -> Iterator[Word]:
+        """The word; or where no font has all of it (letters with an emoji), its pieces, sharing its time."""
+        if not text or self._font_for(text) is not None:
+            pieces = [text] if text else []
+        else:
+            pieces = [
+                "".join(run) for _, run in itertools.groupby(text, lambda char: bool(fonts.missing(self._font, char)))
+            ]
+        per_char = (word.end - word.start) / max(1, len(text))
+        at = word.start
+        for piece in pieces:
+            end = word.end if piece is pieces[-1] else at + len(piece) * per_char
+            yield msgspec.structs.replace(word, text=piece, start=at, end=end)
+            at = end
 
     def _in_font(self, word: Placed) -> Placed:
         font = self._font_for(word.text) or self._font

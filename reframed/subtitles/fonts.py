@@ -124,11 +124,11 @@ def fallback(text: str, language: str, known: Iterable[Font]) -> Font | None:
     return min(able, key=lambda font: _rank(font, language), default=None)
 
 
-def _rank(font: Font, language: str) -> tuple[bool, bool, int, bool, int, str]:
+def _rank(font: Font, language: str) -> tuple[int, bool, int, bool, int, str]:
     name = font.name.lower()
     own = _HAN.get(language) or _HAN.get(language.split("-", maxsplit=1)[0])
     return (
-        not name.startswith("noto sans"),
+        0 if name.startswith("noto sans") else 1 if name.startswith("noto ") else 2,
         "serif" in name or "mono" in name or "condensed" in name,
         0 if "cjk" not in name or (own and own in name) else 1 + (" sc" not in name),
         "bold" not in name,

@@ -7,8 +7,6 @@ from bisect import bisect_left
 from collections.abc import Sequence
 from typing import NamedTuple
 
-import msgspec
-
 from reframed.speech.words import Word
 from reframed.subtitles.atoms import Atom, atoms
 from reframed.subtitles.breaks import Break, between
@@ -187,21 +185,49 @@ def _split_into(text: _Text, start: int, end: int, widths: list[float], lines: i
                 if best is None or cost < best[1]:
                     best = [cut], cost
         return best
-    for cut in range(1, count):
-        if not _fits(widths, 0, cut, profile, space):
-            break
-        rest = [value - widths[cut] - space if index else 0.0 for index, value in enumerate(widths[cut:])]
-        found = _split_into(text, start + cut, end, rest, lines - 1)
-        if found is not None:
-            cost = found[1] + _LINE_BREAK[text.breaks[start + cut - 1]]
-            if best is None or cost < best[1]:
-                best = [cut, *(cut + other for other in found[0])], cost
-    return best
+    return _split_into_many(text, start, widths, lines)
+
+
+def _split_into_many(text: _Text, start: int, widths: list[float], lines: int) -> tuple[list[int], float] | None:
+    """The cheapest way onto three lines or more: by the cost of every break and the squares of what stays free."""
+    profile = text.profile
+    space = 0.5 if profile.full_width else 1.0
+    count = len(widths) - 1
+    costs = {0: (0.0, list[int]())}  # where the next line begins: its cost, and the cuts so far
+    for line in range(lines):
+        following: dict[int, tuple[float, list[int]]] = {}
+        for begin, (cost, cuts) in costs.items():
+            for end in range(begin + 1, count + 1):
+                if not _fits(widths, begin, end, profile, space):
+                    break
+                if (end == count) != (line == lines - 1):
+                    continue
+                free = 1 - (widths[end] - widths[begin]) / profile.max_chars_per_line
+                new = cost + _IMBALANCE * free * free
+                new += _LINE_BREAK[text.breaks[start + end - 1]] if end < count else 0.0
+                if end not in following or new < following[end][0]:
+                    following[end] = new, [*cuts, end] if end < count else cuts
+        costs = following
+    return (costs[count][1], costs[count][0]) if count in costs else None
+
+
+def _fewest_lines(text: _Text) -> int:
+    """How many lines it takes, filling each."""
+    widths = _widths(text, 0, len(text.atoms))
+    space = 0.5 if text.profile.full_width else 1.0
+    lines, begin = 1, 0
+    for end in range(1, len(widths)):
+        if end - begin > 1 and not _fits(widths, begin, end, text.profile, space):
+            lines, begin = lines + 1, end - 1
+    return lines
 
 
 def _write(text: _Text, start: int, end: int) -> str:
     split = _best_split(text, start, end)
-    cuts = {start + cut for cut in split[0]} if split else set()
+    return _joined(text, start, end, {start + cut for cut in split[0]} if split else set())
+
+
+def _joined(text: _Text, start: int, end: int, cuts: set[int]) -> str:
     written = ""
     for index in range(start, end):
         atom = text.atoms[index]
@@ -283,9 +309,8 @@ def break_lines(text: str, profile: Profile) -> str:
     if not found:
         return ""
     breaks = [between(one.text, two.text, profile.language) for one, two in itertools.pairwise(found)]
-    for lines in range(profile.max_lines, len(found) + 1):
-        roomy = msgspec.structs.replace(profile, max_lines=lines)
-        whole = _Text(found, roomy, [*breaks, Break.SENTENCE], [0.0] * len(found), ())
-        if _best_split(whole, 0, len(found)) is not None:
-            return _write(whole, 0, len(found))
-    return "\n".join(atom.text for atom in found)
+    whole = _Text(found, profile, [*breaks, Break.SENTENCE], [0.0] * len(found), ())
+    split = _best_split(whole, 0, len(found))
+    if split is None:
+        split = _split_into_many(whole, 0, _widths(whole, 0, len(found)), _fewest_lines(whole))
+    return _joined(whole, 0, len(found), set(split[0]) if split else set(range(1, len(found))))
