@@ -43,7 +43,8 @@ class Area(NamedTuple):
 class Placed(NamedTuple):
     """A word on a card: its text as shown, its times in seconds, its centre and its width in pixels.
 
-    `font` is what libass finds it by, where it is not the style's own.
+    `font` is what libass finds it by and `size` its size, where the font is not the style's own;
+    `spaced` whether the style's letter spacing suits its script.
     """
 
     text: str
@@ -53,6 +54,8 @@ class Placed(NamedTuple):
     y: float
     width: float
     font: str = ""
+    size: float = 0.0
+    spaced: bool = True
 
 
 class Card(NamedTuple):
@@ -76,6 +79,11 @@ def is_rtl(text: str) -> bool:
         if char.isalpha():
             return False
     return False
+
+
+def may_be_spaced(text: str) -> bool:
+    """Whether letters may be set apart: not those that join or stack, from Hebrew to Myanmar, Khmer and Mongolian."""
+    return not any("\u0590" <= char <= "\u109f" or "\u1780" <= char <= "\u18af" or char >= "\ufb1d" for char in text)
 
 
 def shown(text: str, style: Style) -> str:

@@ -12,12 +12,13 @@ import msgspec
 from reframed.errors import StepFailed
 from reframed.speech.words import Word
 from reframed.subtitles import fonts, karaoke
-from reframed.subtitles.cards import Area, Card, Placed, lay_out
+from reframed.subtitles.cards import Area, Card, Placed, lay_out, may_be_spaced
 from reframed.subtitles.karaoke import Canvas
 from reframed.subtitles.styles import Style
 from reframed.text import listing
 
 _LINE = 1.08
+_LARGEST = 1.6
 _LOST_MOST = 0.5  # of the words; with more of them incomplete, a render is not worth its time
 _HINT = (
     "Install Noto fonts (on Debian and Ubuntu `apt install fonts-noto-core`, for Chinese, Japanese and Korean "
@@ -73,7 +74,13 @@ class Drawing:
         return self._chosen[text]
 
     def _measure(self, text: str, size: float) -> float:
-        return fonts.width(self._font_for(text) or self._font, text, size, self._style.spacing * size)
+        font = self._font_for(text) or self._font
+        spacing = self._style.spacing * size if may_be_spaced(text) else 0.0
+        return fonts.width(font, text, size * self._scale(font), spacing)
+
+    def _scale(self, font: fonts.Font) -> float:
+        """How much larger another font is set, so that its letters are as large as the style's own."""
+        return max(1.0, min(_LARGEST, fonts.em(self._font) / fonts.em(font)))
 
     def cards(self, words: Sequence[Word], language: str) -> list[Card]:
         """The cards of all words. Characters that no font here has are left out, and said.
@@ -97,7 +104,7 @@ class Drawing:
                 f"No font here has these characters ({listing(fonts.scripts(lost))}), so they are left out: {some}. {_HINT}",
             )
         made = lay_out(drawable, self._style, language, self._area, self._size, _LINE, self._measure)
-        return [card._replace(words=tuple(self._in_font(word) for word in card.words)) for card in made]
+        return [card._replace(words=tuple(self._in_font(word, card.size) for word in card.words)) for card in made]
 
     def _in_one_font(self, word: Word, text: str) -> Iterator[Word]:
         """The word; or where no font has all of it (letters with an emoji), its pieces, sharing its time."""
@@ -114,9 +121,10 @@ class Drawing:
             yield msgspec.structs.replace(word, text=piece, start=at, end=end)
             at = end
 
-    def _in_font(self, word: Placed) -> Placed:
+    def _in_font(self, word: Placed, size: float) -> Placed:
         font = self._font_for(word.text) or self._font
-        return word if font == self._font else word._replace(font=font.libass)
+        word = word._replace(spaced=may_be_spaced(word.text))
+        return word if font == self._font else word._replace(font=font.libass, size=size * self._scale(font))
 
     def write(self, cards: Sequence[Card], name: str) -> Any:
         """Write the cards as ASS; the pysubs2 file."""

@@ -145,7 +145,7 @@ def scripts(characters: Iterable[str]) -> list[str]:
 
 
 @cache
-def _em(font: Font) -> float:
+def em(font: Font) -> float:
     """The em at ASS size 1: libass makes a size the height from winAscent to winDescent, as VSFilter has it."""
     face = _face(font.path, font.place)
     ascent, descent = struct.unpack(">HH", bytes(face.reference_table("OS/2").data)[74:78])
@@ -163,4 +163,4 @@ def width(font: Font, text: str, size: float, spacing: float = 0.0) -> float:
     buffer.guess_segment_properties()
     uharfbuzz.shape(uharfbuzz.Font(face), buffer, {"kern": True, "liga": True})
     units = sum(position.x_advance for position in buffer.glyph_positions)
-    return float(units / face.upem * _em(font) * size + spacing * len(text))
+    return float(units / face.upem * em(font) * size + spacing * len(text))

@@ -134,11 +134,11 @@ def _outline(style: Style, size: float) -> str:
 
 
 def _word(word: Placed, tags: str) -> str:
-    return f"{{\\an5\\pos({word.x:.2f},{word.y:.2f}){_font(word)}{tags}}}{_plain(word.text)}"
+    return f"{{\\an5\\pos({word.x:.2f},{word.y:.2f}){tags}{_font(word)}}}{_plain(word.text)}"
 
 
 def _font(word: Placed) -> str:
-    return f"\\fn{word.font}" if word.font else ""
+    return (f"\\fn{word.font}\\fs{word.size:.2f}" if word.font else "") + ("" if word.spaced else "\\fsp0")
 
 
 def _plain(text: str) -> str:
@@ -163,7 +163,7 @@ def _spoken(
         up = word.y - _BOUNCE * size
         rise = min(_POP_MS, length_ms)
         move = f"\\move({word.x:.2f},{up:.2f},{word.x:.2f},{word.y:.2f},0,{rise})"
-        yield SPOKEN, begin, finish, f"{{\\an5{move}{_font(word)}{look}}}{_plain(word.text)}"
+        yield SPOKEN, begin, finish, f"{{\\an5{move}{look}{_font(word)}}}{_plain(word.text)}"
     elif style.animation == "fill":
         yield _RESTING, begin, finish, _word(word, _look(style, size) + _tag(1, style.unspoken or style.colour))
         left, right = word.x - word.width / 2, word.x + word.width / 2
