@@ -91,6 +91,18 @@ class Models(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     idle_unload: Annotated[Duration, Meta(description="A runner that did nothing for so long ends.")] = 300.0
 
 
+class Llm(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A server with a language model for `engine: llm`. The key itself is never written here."""
+
+    url: Annotated[
+        str, Meta(description="An OpenAI-compatible address, like http://localhost:11434/v1; empty: none.")
+    ] = ""
+    model: Annotated[str, Meta(description="The model's name there.")] = ""
+    key_file: Annotated[str, Meta(description="A file that holds the key, and nothing else.")] = ""
+    key_variable: Annotated[str, Meta(description="Or: the environment variable that holds the key.")] = ""
+    timeout: Annotated[Duration, Meta(description="How long one answer may take.")] = 60.0
+
+
 class Retention(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long Reframe's own records are kept. Files of yours are never removed."""
 
@@ -122,6 +134,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     slots: Slots = Slots()
     inboxes: list[Inbox] = []
     models: Models = Models()
+    llm: Llm = Llm()
     retention: Retention = Retention()
     limits: Limits = Limits()
     log: Log = Log()
@@ -202,6 +215,7 @@ def _resolve(config: Config, base: Path) -> Config:
         recipes=absolute(config.recipes) if config.recipes else "",
         inboxes=_name_inboxes([_resolve_inbox(inbox, absolute) for inbox in config.inboxes]),
         models=msgspec.structs.replace(config.models, folder=models, whisper=whisper),
+        llm=msgspec.structs.replace(config.llm, key_file=absolute(config.llm.key_file) if config.llm.key_file else ""),
     )
 
 
@@ -255,6 +269,11 @@ def _check(file: ConfigFile) -> None:
         _check_outbox(file, index, inbox)
         for other in range(index):
             _check_pair(file, index, other)
+    llm = file.config.llm
+    if llm.url and not llm.url.startswith(("http://", "https://")):
+        file.fault("it must begin with http:// or https://", "llm", "url")
+    if llm.url and not llm.model:
+        file.fault("`model` is missing: which of the server's models?", "llm")
     for index, name in enumerate(file.config.operators):
         try:
             pwd.getpwnam(name)

@@ -25,6 +25,8 @@ from reframed.store import arrivals, commands, jobs, retention
 from reframed.store.jobs import Verdict
 from reframed.store.ledger import Ledger, Stopped
 from reframed.text import did_you_mean, listing, safe, size
+from reframed.translation import models
+from reframed.translation.engine import NO_MODEL
 
 LOOK_EVERY_S = 2.0
 SWEEP_EVERY_S = 30.0
@@ -56,6 +58,9 @@ class Housekeeping:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._refused: set[str] = set()
+        self._asked: dict[
+            int, str
+        ] = {}  # jobs that wait for a model, and the models that were there when they last ran
         self.failed: BaseException | None = None
 
     def start(self) -> None:
@@ -113,13 +118,20 @@ class Housekeeping:
 
     def _unblock(self) -> None:
         """Queue the blocked jobs again whose reason is gone."""
-        for job_id, code, root, outbox in self._ledger.run(jobs.blocked):
+        there = models.state(self.config.models_path)
+        blocked = self._ledger.run(jobs.blocked)
+        self._asked = {job_id: self._asked[job_id] for job_id, *_ in blocked if job_id in self._asked}
+        for job_id, code, root, outbox in blocked:
             if code == "no_space" and no_room(self.config, outbox):
                 continue
             if code == "outbox_away" and not os.path.isdir(outbox):
                 continue
             if code == "inbox_away" and not os.path.isdir(root):
                 continue
+            if code == NO_MODEL and self._asked.get(job_id) == there:
+                continue
+            if code == NO_MODEL:
+                self._asked[job_id] = there
             self._ledger.run(partial(jobs.unblock, job_id))
 
     def _apply_commands(self) -> None:

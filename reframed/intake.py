@@ -21,10 +21,11 @@ from reframed.inbox import bundle, lease
 from reframed.inbox.bundle import Bundles
 from reframed.inbox.latecomers import Latecomers, is_fresh
 from reframed.inbox.prober import Prober
-from reframed.inbox.scan import Found, Why
+from reframed.inbox.scan import SIDECAR, Found, Why
 from reframed.inbox.settle import LOCAL_SETTLE_S, NETWORK_SETTLE_S, Act, Candidate
 from reframed.inbox.watch import FOLDERS_MAX, Watcher
 from reframed.inbox.watched import Entry, Watched, no_permission
+from reframed.media.info import SUBTITLES, kind_of
 from reframed.protocol import Failed, Probed
 from reframed.recipe import Recipe, Recipes
 from reframed.steps import step_class
@@ -39,6 +40,7 @@ LOOK_EVERY_S = 2.0
 NETWORK_LOOK_EVERY_S = 10.0
 FULL_LOOK_EVERY_S = 300.0
 SIDECAR_LOOK_EVERY_S = 0.2
+SUBTITLES_WAIT_S = 5.0
 HINT_PAUSE_S = 0.05
 ERROR_PAUSE_S = 60.0
 LOOK_PAUSE_MAX_S = 60.0
@@ -216,6 +218,9 @@ class Intake:
             self._watch(watched)
         for found in look.found:
             self._offer(watched, found, now)
+        for path, why in look.reasons.items():
+            if why.code == SIDECAR:  # its video came while it was waiting to be taken by itself
+                self._entries.pop(path, None)
         self._write_reasons(watched, self._late.sort_out(watched.inbox, watched.settle_s, look.reasons))
 
     def _watch(self, watched: Watched) -> None:
@@ -235,7 +240,10 @@ class Intake:
             return
         if self._ledger.run(partial(arrivals.is_ours, found.path)):
             return
-        candidate = Candidate(identity, now, watched.settle_s, watched.inbox.grace)
+        settle_s = watched.settle_s
+        if kind_of(found.path) == SUBTITLES:  # perhaps they belong to a video that follows
+            settle_s = max(settle_s, min(SUBTITLES_WAIT_S, watched.inbox.sidecar_grace))
+        candidate = Candidate(identity, now, settle_s, watched.inbox.grace)
         self._entries[found.path] = Entry(candidate, watched.inbox, found.subfolder, "")
 
     def _advance(self, path: bytes, now: float) -> float:

@@ -10,9 +10,11 @@ from collections.abc import Callable
 from reframed.cache import Cache
 from reframed.errors import StepFailed
 from reframed.filesystem import copy_synced, fsync_folder, hash_file, remove_if_there, rename_exclusive
+from reframed.media.info import SUBTITLES, kind_of
 from reframed.store import jobs, publications
 from reframed.store.ledger import Ledger
 from reframed.store.publications import Delivery, Output, Published
+from reframed.subtitles import given
 from reframed.text import safe, size
 
 NAME_MAX_BYTES = 255
@@ -142,6 +144,8 @@ def _free_number(folder: bytes, path: bytes, outputs: list[Output]) -> int:
 def _name(path: bytes, suffix: str, number: int) -> bytes:
     """NAME.en.srt, or NAME (2).en.srt; NAME is cut where the whole would be longer than a name may be."""
     stem = os.path.splitext(os.path.basename(path))[0]
+    if kind_of(path) == SUBTITLES:
+        stem = os.fsencode(given.parts(os.fsdecode(os.path.basename(path)))[0])
     ending = os.fsencode(suffix)
     room = NAME_MAX_BYTES - len(ending) - _NUMBER_BYTES
     if len(stem) > room:

@@ -17,6 +17,7 @@ from reframed.store import jobs, publications
 from reframed.store.jobs import Claimed, Hold, Verdict
 from reframed.store.ledger import Ledger, Stopped
 from reframed.text import safe
+from reframed.translation.engine import NO_MODEL
 
 log = logging.getLogger(__name__)
 
@@ -71,7 +72,7 @@ class Outcomes:
         """A step said why it could not do its work."""
         limits = self.config.limits
         verdict = Verdict(failed.code, failed.message, failed.hint, failed.tail)
-        if failed.code == "no_space":  # never given up: it goes on as soon as there is room
+        if failed.code in ("no_space", NO_MODEL):  # never given up: it goes on as soon as that is there
             self.block(job_id, verdict, hold)
             return
         limit = limits.attempts if failed.retry else 0

@@ -11,6 +11,16 @@ from msgspec import Struct
 from reframed.media.info import MediaInfo
 
 
+class Server(Struct, frozen=True, kw_only=True):
+    """A server with a language model, as configured; `url` is empty if there is none."""
+
+    url: str = ""
+    model: str = ""
+    key_file: str = ""
+    key_variable: str = ""
+    timeout_s: float = 60.0
+
+
 class Settings(Struct, frozen=True, kw_only=True):
     """What of the configuration a step may know; `device` is cpu or cuda. Files that recipes name are relative to
     `recipes_folder`."""
@@ -20,6 +30,7 @@ class Settings(Struct, frozen=True, kw_only=True):
     offline: bool = False
     device: str = "cpu"
     recipes_folder: str = ""
+    llm: Server = Server()
 
 
 class Artifact(Struct, frozen=True, kw_only=True):
@@ -68,6 +79,7 @@ class RunRequest(Struct, frozen=True, kw_only=True, tag="run"):
     """Run one step in `folder`, which is empty and private to this attempt; `log` is the attempt's log file.
 
     `kept` is a folder that outlives attempts of this step of this job: what a step leaves there, it finds again.
+    `named_language` is what the name of a subtitle file says.
     """
 
     step: str
@@ -80,6 +92,7 @@ class RunRequest(Struct, frozen=True, kw_only=True, tag="run"):
     log: str
     label: str
     settings: Settings
+    named_language: str = ""
     sidecars: tuple[Sidecar, ...] = ()
 
 

@@ -14,7 +14,7 @@ from reframed.config import Config, ConfigFile
 from reframed.errors import ConfigError, Fault
 from reframed.media.info import kind_of
 from reframed.paths import shipped
-from reframed.protocol import Settings
+from reframed.protocol import Server, Settings
 from reframed.steps.base import Step, digest
 from reframed.text import did_you_mean, listing, safe
 
@@ -22,8 +22,8 @@ from reframed.text import did_you_mean, listing, safe
 class Match(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Which files a recipe is for."""
 
-    kinds: Annotated[list[Literal["video", "audio"]], Meta(description="Kinds of media it takes.")] = msgspec.field(
-        default_factory=lambda: ["video", "audio"]
+    kinds: Annotated[list[Literal["video", "audio", "subtitles"]], Meta(description="Kinds of media it takes.")] = (
+        msgspec.field(default_factory=lambda: ["video", "audio"])
     )
     extensions: Annotated[list[str], Meta(description="Only these extensions, like [mp4, mkv]; empty: all.")] = []
 
@@ -73,6 +73,13 @@ def settings_of(config: Config, device: str = "cpu") -> Settings:
         offline=config.offline,
         device=device,
         recipes_folder=config.recipes,
+        llm=Server(
+            url=config.llm.url,
+            model=config.llm.model,
+            key_file=config.llm.key_file,
+            key_variable=config.llm.key_variable,
+            timeout_s=config.llm.timeout,
+        ),
     )
 
 

@@ -21,7 +21,7 @@ import traceback
 from pathlib import Path
 from types import FrameType
 
-from reframed.errors import StepFailed
+from reframed.errors import ReframeError, StepFailed
 from reframed.protocol import (
     Done,
     Failed,
@@ -105,13 +105,19 @@ def _read(requests: queue.SimpleQueue[Request]) -> None:
 def probe(request: ProbeRequest) -> Message:
     """What the file is, and its hash."""
     from reframed.filesystem import hash_file
+    from reframed.media.info import SUBTITLES, kind_of
     from reframed.media.probe import probe as probe_media
+    from reframed.subtitles import given
 
     path = unpack_path(request.path)
     try:
+        if kind_of(path) == SUBTITLES:
+            return Probed(media=given.probe(Path(path)), sha256=hash_file(path))
         return Probed(media=probe_media(path), sha256=hash_file(path))
     except StepFailed as error:
         return _failed(error)
+    except ReframeError as error:
+        return Failed(code="bad_subtitles", message=error.message, hint=error.hint)
     except OSError as error:
         return Failed(
             code="unreadable", message=f"It cannot be read: {error.strerror or error}.", hint="Check the disk."
@@ -146,6 +152,7 @@ def run(request: RunRequest, channel: Channel) -> Message:
             kept=Path(request.kept),
             settings=request.settings,
             label=request.label,
+            named_language=request.named_language,
             progress=throttle.progress,
             note=note,
             say=lambda code, text: note(code, text, "info"),

@@ -21,7 +21,7 @@ from reframed.child import Child, ChildDied, ChildSilent, RunnerBroken
 from reframed.config import Config
 from reframed.errors import ReframeError, StepFailed
 from reframed.filesystem import hash_file
-from reframed.media.info import MediaInfo
+from reframed.media.info import SUBTITLES, MediaInfo
 from reframed.outbox import explain
 from reframed.outcomes import Hooks, Outcomes
 from reframed.paths import WORK, job_log, kept_folder
@@ -47,6 +47,7 @@ from reframed.steps.base import Step
 from reframed.store import arrivals, jobs
 from reframed.store.jobs import Claimed, Hold, Verdict
 from reframed.store.ledger import Ledger, Stopped
+from reframed.subtitles import given
 from reframed.text import safe
 
 log = logging.getLogger(__name__)
@@ -186,6 +187,8 @@ class Slots:
         sidecars = step.reads(_sidecars(claimed))
         inputs += [f"{sidecar.sha256}:{sidecar.language}" for sidecar in sidecars]
         media = msgspec.json.decode(claimed.media, type=MediaInfo)
+        named = _named_language(claimed, media)
+        inputs += [f"language:{named}"] if named else []
         try:
             key = step_key(claimed.name, step, settings, inputs)
         except ReframeError as error:
@@ -193,7 +196,7 @@ class Slots:
         artifacts = self._outcomes.cache.get(key)
         cached, engine_s = artifacts is not None, 0.0
         if artifacts is None:
-            done, folder = self._run_fresh(kind, claimed, step, settings, media, source, sidecars)
+            done, folder = self._run_fresh(kind, claimed, step, settings, media, source, sidecars, named)
             self._check_source(claimed)
             # A model that was fetched during the run is part of the key from now on.
             key = step_key(claimed.name, step, settings, inputs)
@@ -226,6 +229,7 @@ class Slots:
         media: MediaInfo,
         source: bytes,
         sidecars: tuple[Sidecar, ...],
+        named_language: str,
     ) -> tuple[Done, Path]:
         state = self._config.state_path
         folder = state / WORK / f"{claimed.job}-{claimed.step}-{claimed.attempt}"
@@ -250,6 +254,7 @@ class Slots:
             log=str(log_path),
             label=f"job {claimed.job}, step {claimed.step}, attempt {claimed.attempt}",
             settings=settings,
+            named_language=named_language,
         )
         try:
             answer = self._converse(kind, claimed, request, media.duration_s)
@@ -375,6 +380,11 @@ def _sidecars(claimed: Claimed) -> tuple[Sidecar, ...]:
             name = safe(os.path.basename(companion.path))
             found.append(Sidecar(path=pack_path(companion.path), name=name, sha256=digest, language=companion.language))
     return tuple(found)
+
+
+def _named_language(claimed: Claimed, media: MediaInfo) -> str:
+    """What the name of a subtitle file says about its language."""
+    return given.parts(os.fsdecode(os.path.basename(claimed.path)))[1] if media.kind == SUBTITLES else ""
 
 
 def _hold(claimed: Claimed) -> Hold:

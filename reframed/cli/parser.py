@@ -113,9 +113,20 @@ def _setup_verbs(verbs: Any) -> None:
     recipes = _verb(verbs, "recipes", "setup:recipes", "show what each recipe does, and its steps' options", json=True)
     recipes.add_argument("name", nargs="?", help="only this recipe, with all options of its steps")
     _verb(verbs, "doctor", "setup:doctor", "examine this machine and say how to mend what is wrong", json=True)
-    models = _verb(verbs, "models", "setup:models", "list Whisper models, or fetch one", json=True)
-    models.add_argument("action", nargs="?", choices=("list", "fetch"), default="list")
-    models.add_argument("name", nargs="?", help="the model to fetch, like small")
+    models = _verb(
+        verbs,
+        "models",
+        "models:models",
+        "list, fetch, install and remove models, or say which a recipe needs",
+        json=True,
+    )
+    models.add_argument("action", nargs="?", choices=("list", "fetch", "install", "remove", "need"), default="list")
+    models.add_argument(
+        "name",
+        nargs="?",
+        help="fetch: a Whisper model (small) or a pair of languages (en-es, argos:en-es); install: an .argosmodel file or a "
+        "folder; remove: a pair; need: a recipe",
+    )
     schema = _verb(verbs, "schema", "setup:schema", "print the JSON Schema of reframe.yaml or of recipes, for editors")
     schema.add_argument("what", nargs="?", choices=("config", "recipe"), default="config")
     completion = _verb(verbs, "completion", "setup:completion", "print a completion script for a shell")

@@ -5,11 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from pathlib import Path
 from typing import Any
 
-from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, UsageError
-from reframed.text import safe, size
+from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
 
 
 def run(options: argparse.Namespace) -> int:
@@ -79,72 +77,6 @@ def doctor(options: argparse.Namespace) -> int:
             if finding.mend:
                 print(f"{'':<18} -> {finding.mend}")
     return EXIT_FAILED if any(finding.level == BAD for finding in findings) else EXIT_OK
-
-
-def models(options: argparse.Namespace) -> int:
-    """List models, or fetch one."""
-    from reframed import config
-    from reframed.capacity import has_gpu
-    from reframed.speech import engine, machine
-    from reframed.speech import models as whisper
-
-    settings = config.load(options.config)
-    if options.action == "fetch":
-        return _fetch(settings, options.name)
-    installed = whisper.installed(settings.models_path)
-    here = machine.here("cuda" if has_gpu() else "cpu")
-    chosen = whisper.resolve(settings.models.whisper, settings.models_path, here)
-    if options.json:
-        rows = [model._asdict() | {"path": str(model.path), "chosen": model == chosen} for model in installed]
-        _print_json({"folder": settings.models.folder, "installed": rows, "known": list(whisper.KNOWN)})
-        return EXIT_OK
-    print(f"For {engine.DEFAULT}, fetched into {safe(settings.models.folder)}/whisper:")
-    for model in installed:
-        mark = "*" if model == chosen else " "
-        print(f"{mark} {model.name:<16} {size(model.size_bytes):>8}  {model.origin}: {safe(str(model.path))}")
-    missing = [name for name in whisper.KNOWN if name not in {model.name for model in installed}]
-    print(
-        "* is what `model: auto` takes now."
-        if chosen
-        else f"None chosen; `{whisper.to_fetch('auto', here)}` would be fetched."
-    )
-    print("To fetch (`reframe models fetch NAME`):")
-    for name in missing:
-        print(f"  {name:<16} {size(whisper.KNOWN[name][1]):>8}")
-    for name in engine.NAMES[1:]:
-        _other_engine(name, settings.models_path)
-    return EXIT_OK
-
-
-def _other_engine(name: str, folder: Path) -> None:
-    """What is there for one of the other engines, and how to get what is not."""
-    from reframed.speech import engine, modelfiles
-
-    if not engine.is_installed(name):
-        print(f"For {name}: not installed (pip install {engine.how_to_install(name)}).")
-        return
-    there = list(modelfiles.installed(name, folder))
-    print(f"For {name}, in {safe(str(modelfiles.folder(name, folder)))}: {'' if there else 'none yet'}")
-    for model in there:
-        print(f"  {model.name:<16} {size(model.size_bytes):>8}  {safe(str(model.path))}")
-
-
-def _fetch(settings: Any, name: str | None) -> int:
-    from reframed.errors import ReframeError
-    from reframed.speech import models as whisper
-
-    if not name:
-        raise UsageError("Which model?", "For example: reframe models fetch small")
-    if settings.offline:
-        raise ReframeError("`offline: true` forbids fetching.", "Set it to false for as long as this takes.")
-
-    def report(done: int, total: int) -> None:
-        print(f"\r{name}: {size(done)} of {size(total)}   ", end="", file=sys.stderr)
-
-    model = whisper.fetch(name, settings.models_path, report)
-    print(file=sys.stderr)
-    print(f"{model.name} is in {safe(str(model.path))} ({size(model.size_bytes)}).")
-    return EXIT_OK
 
 
 def schema(options: argparse.Namespace) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from reframed.config import Inbox
-from reframed.inbox.bundle import is_subtitle
+from reframed.inbox.bundle import belongs, is_subtitle
 from reframed.inbox.rules import ignored_by
 from reframed.media.info import kind_of
 from reframed.recipe import Recipe
@@ -100,13 +100,20 @@ class Scanner:
         self._read[folder] = -1 if fresh else mtime_ns
         self._below[folder] = []
         self._reasons[folder] = {}
+        media = [entry.name for entry in listed if self._is_host(entry.name)]
         for entry in listed:
-            found = self._sort(folder, entry)
+            found = self._sort(folder, entry, media)
             if found is not None:
                 yield found
 
-    def _sort(self, folder: bytes, entry: os.DirEntry[bytes]) -> Found | None:
-        """A candidate; or None, with its reason or its subfolder noted."""
+    def _is_host(self, name: bytes) -> bool:
+        """Whether a file of this name may have subtitles beside it that belong to it."""
+        return kind_of(name) in ("video", "audio") and any(
+            recipe.takes(name) and recipe.takes_sidecars for recipe in self._recipes
+        )
+
+    def _sort(self, folder: bytes, entry: os.DirEntry[bytes], media: list[bytes]) -> Found | None:
+        """A candidate; or None, with its reason or its subfolder noted. `media` are the recordings beside it."""
         try:
             status = entry.stat(follow_symlinks=False)
         except OSError:
@@ -114,7 +121,7 @@ class Scanner:
         if stat.S_ISDIR(status.st_mode):
             self._sort_folder(folder, entry)
             return None
-        why = self._refusal(entry, status)
+        why = self._refusal(entry, status, media)
         if why is not None:
             self._reasons[folder][entry.path] = why
             return None
@@ -138,7 +145,7 @@ class Scanner:
                     "folder", "a folder, not a media file; files inside it are taken"
                 )
 
-    def _refusal(self, entry: os.DirEntry[bytes], status: os.stat_result) -> Why | None:
+    def _refusal(self, entry: os.DirEntry[bytes], status: os.stat_result, media: list[bytes]) -> Why | None:
         if stat.S_ISLNK(status.st_mode):
             return Why(
                 "link", f"a link to {_target(entry.path)}: copy or move the file itself here, or use `reframe add`"
@@ -148,7 +155,9 @@ class Scanner:
         pattern = ignored_by(entry.name, False, self._inbox.ignore)
         if pattern:
             return Why("ignored", f"ignored by the rule {pattern}")
-        if any(recipe.takes(entry.name) for recipe in self._recipes):
+        taken = any(recipe.takes(entry.name) for recipe in self._recipes)
+        beside = is_subtitle(entry.name) and any(belongs(entry.name, name) is not None for name in media)
+        if taken and not beside:
             return None
         if is_subtitle(entry.name) and any(recipe.takes_sidecars for recipe in self._recipes):
             return Why(

@@ -12,6 +12,8 @@ VIDEO_EXTENSIONS = frozenset(
 AUDIO_EXTENSIONS = frozenset(
     "mp3 wav m4a m4b aac flac ogg oga opus wma aif aiff aifc caf ac3 eac3 amr ape au mka mp2 tta w64 wv".split()
 )
+SUBTITLE_EXTENSIONS = frozenset("srt vtt ass ssa".split())
+SUBTITLES = "subtitles"
 PLAYLIST_EXTENSIONS = frozenset("m3u m3u8 pls xspf ffconcat concat mpd ism sdp cue asx wpl strm".split())
 
 
@@ -64,7 +66,10 @@ class TextTrack(Struct, frozen=True, kw_only=True):
 
 
 class MediaInfo(Struct, frozen=True, kw_only=True):
-    """A media file as probed; `duration_s` is 0 when the container does not say."""
+    """A media file as probed; `duration_s` is 0 when the container does not say.
+
+    Subtitles alone are the container `subtitles`; they last until their last cue ends.
+    """
 
     container: str
     duration_s: float = 0.0
@@ -74,14 +79,22 @@ class MediaInfo(Struct, frozen=True, kw_only=True):
 
     @property
     def kind(self) -> str:
-        """video or audio."""
+        """video, audio or subtitles."""
+        if self.container == SUBTITLES:
+            return SUBTITLES
         return "video" if self.video else "audio"
 
 
 def kind_of(name: str | bytes) -> str:
-    """video, audio, playlist or other, by the file name's extension alone."""
+    """video, audio, subtitles, playlist or other, by the file name's extension alone."""
     extension = os.path.splitext(os.fsdecode(name))[1].lower().lstrip(".")
-    for kind, known in (("video", VIDEO_EXTENSIONS), ("audio", AUDIO_EXTENSIONS), ("playlist", PLAYLIST_EXTENSIONS)):
+    kinds = {
+        "video": VIDEO_EXTENSIONS,
+        "audio": AUDIO_EXTENSIONS,
+        SUBTITLES: SUBTITLE_EXTENSIONS,
+        "playlist": PLAYLIST_EXTENSIONS,
+    }
+    for kind, known in kinds.items():
         if extension in known:
             return kind
     return "other"

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from reframed import __version__, config, lock
+from reframed import __version__, config, lock, yamlfile
 from reframed.capacity import has_gpu
 from reframed.config import BESIDE, Config, Inbox
 from reframed.errors import ReframeError
@@ -44,7 +44,7 @@ def examine(path: Path | None) -> list[Finding]:
         return [*findings, Finding(BAD, "config", faults, "See them all with `reframe check`."), *_ffmpeg(), *_engine()]
     settings = config.load(path)
     findings.append(Finding(OK, "config", f"{report.file}: {report.inboxes} inboxes, {report.recipes} recipes"))
-    checks: list[Callable[[Config], Iterator[Finding]]] = [_daemon, _state, _folders, _limits, _gpu, _models]
+    checks: list[Callable[[Config], Iterator[Finding]]] = [_daemon, _state, _folders, _limits, _gpu, _models, _needs]
     for check in checks:
         findings += _guarded(check, settings)
     return [*findings, *_ffmpeg(), *_engine(), _sqlite()]
@@ -154,6 +154,19 @@ def _models(settings: Config) -> Iterator[Finding]:
         )
     else:
         yield Finding(WARN, "model", f"{name} is fetched at the first job", f"Or now: `reframe models fetch {name}`.")
+
+
+def _needs(settings: Config) -> Iterator[Finding]:
+    """Translation models that the recipes of inboxes lack."""
+    from reframed.ops import needs
+    from reframed.recipe import load_all, settings_of
+
+    recipes = load_all(config.ConfigFile(settings, yamlfile.Source("checked"), None))
+    for name in dict.fromkeys(name for inbox in settings.inboxes for name in inbox.recipes):
+        for need in needs.needs(recipes[name], settings_of(settings)):
+            if need.step == "translate":
+                mend = "" if need.there else need.get
+                yield Finding(OK if need.there else WARN, "translation", f"recipe {safe(name)}: {need.what}", mend)
 
 
 def _ffmpeg() -> Iterator[Finding]:

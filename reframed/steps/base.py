@@ -19,7 +19,8 @@ from reframed.protocol import Artifact, Input, Settings, Sidecar
 class Work:
     """One run of a step, inside a runner: its inputs, its private folder, and how it reports.
 
-    `note` tells a person of a fallback, `say` of a plain fact, both with a code; `kept` outlives a crash.
+    `note` tells a person of a fallback, `say` of a plain fact, both with a code; `kept` outlives a crash;
+    `named_language` is what the name of a subtitle file says (movie.en.srt).
     """
 
     def __init__(
@@ -33,6 +34,7 @@ class Work:
         kept: Path,
         settings: Settings,
         label: str,
+        named_language: str = "",
         progress: Callable[[float], None],
         note: Callable[[str, str], None],
         say: Callable[[str, str], None],
@@ -46,6 +48,7 @@ class Work:
         self.kept = kept
         self.settings = settings
         self.label = label
+        self.named_language = named_language
         self.progress = progress
         self.note = note
         self.say = say

@@ -12,6 +12,7 @@ from msgspec import Meta, field
 
 from reframed.errors import ReframeError, StepFailed
 from reframed.filesystem import hash_file
+from reframed.media.info import SUBTITLES
 from reframed.protocol import Settings, Sidecar, unpack_path
 from reframed.speech.words import Transcript
 from reframed.steps.base import Step, Work
@@ -30,9 +31,9 @@ _SIDECAR = "sidecar"
 class Captions(Step, frozen=True, kw_only=True):
     """Lays words out as captions and writes subtitle files, named as players find them (NAME.en.srt)."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     needs: ClassVar[tuple[str, ...]] = ("transcript",)
-    makes: ClassVar[tuple[str, ...]] = ("captions", "report")
+    makes: ClassVar[tuple[str, ...]] = ("captions", "report", "cues")
 
     formats: Annotated[list[_FORMATS], Meta(description="Which files to write.")] = field(
         default_factory=lambda: ["srt", "vtt"]
@@ -103,13 +104,17 @@ class Captions(Step, frozen=True, kw_only=True):
     def run(self, work: Work) -> None:
         """Read the transcript, lay it out, write every format, examine the result."""
         from reframed.speech import words
-        from reframed.subtitles import report
+        from reframed.subtitles import files, report
 
         transcript = words.read(work.input("transcript"))
         rules = self._rules(transcript.language)
         cues = self._cues(work, transcript, rules)
         tag = "" if transcript.language == "und" else f".{transcript.language}"
+        files.write(cues, work.folder / "cues.json", files.JSON, language=transcript.language)
+        work.made("cues", "cues.json", language=transcript.language)
         for format_ in self.formats:
+            if work.media.kind == SUBTITLES and work.source.endswith(f".{format_}") and self.given == "keep":
+                continue  # that is the source itself
             self._write(work, cues, transcript, format_, tag)
         if self.mux:
             self._mux(work, cues, transcript, tag)

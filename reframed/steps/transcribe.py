@@ -11,6 +11,7 @@ from msgspec import Meta
 
 from reframed.errors import ReframeError, StepFailed
 from reframed.filesystem import hash_file
+from reframed.media.info import SUBTITLES
 from reframed.media.tracks import choose_audio, choose_text
 from reframed.protocol import Settings, Sidecar, unpack_path
 from reframed.speech import engine, languages, machine, modelfiles, models, vocabulary
@@ -28,7 +29,7 @@ _MEMORY_SHARE = 0.4  # of what is free, for decoding
 class Transcribe(Step, frozen=True, kw_only=True):
     """Turns speech into words, each with its time, using Whisper on this machine; or reads subtitles that came along."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     slot: ClassVar[str] = "gpu"
     needs: ClassVar[tuple[str, ...]] = ("media",)
     makes: ClassVar[tuple[str, ...]] = ("transcript",)
@@ -132,6 +133,9 @@ class Transcribe(Step, frozen=True, kw_only=True):
 
         asked = "" if self.language == "auto" else self.language
         try:
+            if work.media.kind == SUBTITLES:
+                tag = work.named_language or asked
+                return given.transcript(Path(work.source), tag, "the file itself", work.media.duration_s)
             if sidecars := self.reads(work.sidecars):
                 spoken = work.media.audio[0].language if work.media.audio else ""
                 chosen = sidecars[given.choose([sidecar.language for sidecar in sidecars], asked, spoken)]

@@ -307,7 +307,11 @@ def block(job_id: int, verdict: Verdict, now: float, hold: Hold | None) -> None:
     if holds(hold, job):
         _set(job, State.BLOCKED, code=verdict.code, reason=verdict.message, hint=verdict.hint)
         _rewind(job_id)
-        note(job_id, "warning", verdict.code, verdict.message, now)
+        last = schema.one(
+            Event.select().where((Event.job == job_id) & (Event.level == "warning")).order_by(-Event.id).limit(1)
+        )
+        if last is None or (last.code, last.text) != (verdict.code, verdict.message):  # asked again in vain is no news
+            note(job_id, "warning", verdict.code, verdict.message, now)
 
 
 def unblock(job_id: int) -> None:

@@ -1,0 +1,1 @@
+"""Translation: engines that turn sentences into sentences, and what makes cues of sentences again."""
