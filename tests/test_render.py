@@ -16,14 +16,16 @@ import pytest
 from reframed.errors import StepFailed
 from reframed.media import encoders, ffmpeg, render
 from reframed.media.probe import probe
+from reframed.protocol import Settings
 from reframed.speech.words import Span, Transcript, Word
 from reframed.steps.styled import Styled, find_font, load_style
-from reframed.subtitles import fonts, safe
+from reframed.subtitles import cards, fonts, safe
 from reframed.subtitles import proof as proofs
 from reframed.subtitles.drawing import Drawing
+from reframed.subtitles.styles import Style
 from tests.conftest import SAMPLE, Home, wait_for
 from tests.conftest import ffmpeg as make
-from tests.test_styled import Watched, frame_at, transcript, work_on, yellow
+from tests.test_styled import Watched, frame_at, laid_out, transcript, work_on, yellow
 
 NOTO = "noto sans devanagari" in fonts.installed() and any("cjk" in name for name in fonts.installed())
 SCRIPTS = {
@@ -102,6 +104,46 @@ def test_the_font_is_found_by_family_and_weight_in_collections_and_by_language()
         assert japanese.path.suffix == ".ttc"
 
 
+@pytest.mark.skipif(not NOTO, reason="needs Noto fonts (fonts-noto-core and fonts-noto-cjk)")
+def test_letters_marks_and_pictures_of_one_word_are_each_drawn_in_a_font_that_has_them(tmp_path: Path) -> None:
+    work = rendered(tmp_path / "w", film(tmp_path / "f.mp4"), transcript("你好🙂 مرحبا🙂 שלום!", "ar"), ass_only=True)
+    drawn = (work.folder / "captions.ass").read_text()
+    assert {"你好", "🙂", "مرحبا", "שלום!"} <= {line.rpartition("}")[2] for line in drawn.splitlines()}
+    assert drawn.count(",-1\n") == 1  # the style leaves the direction to each word
+    assert work.noted == []
+
+
+def test_words_against_the_direction_of_their_line_keep_their_own_order() -> None:
+    assert cards._visual("قال Visual Studio جيد".split(), rtl=True) == [3, 1, 2, 0]
+    assert cards._visual("he said שלום לכולם today".split(), rtl=False) == [0, 1, 3, 2, 4]
+    assert cards._visual("one two".split(), rtl=False) == [0, 1]
+
+
+def test_words_are_written_as_their_language_does() -> None:
+    style = Style(case="upper", punctuation=False)
+    assert cards.shown("istanbul.", style, "tr") == "İSTANBUL"
+    assert [cards.shown(text, style, "en") for text in (".net,", "why?", "3.5")] == [".NET", "WHY?", "3.5"]
+
+
+def test_two_speakers_never_share_a_card() -> None:
+    spoken = [Word(0, 0.4, "hello", speaker="A"), Word(0.5, 0.9, "there", speaker="B")]
+    assert len(laid_out(spoken, Style())) == 2
+
+
+def test_what_does_not_fit_is_made_to_and_said(tmp_path: Path) -> None:
+    source = film(tmp_path / "f.mp4", size="540x960")
+    (tmp_path / "styles").mkdir()
+    (tmp_path / "styles" / "huge.yaml").write_text("size: 0.4\nlines: 3\nwords: 3\n")
+    settings = Settings(models_folder="/nonexistent", recipes_folder=str(tmp_path))
+    address = "https://example.com/" + "a-very-long-path/" * 20
+    for number, text in enumerate(("extraordinary circumstances everywhere", address)):
+        work = work_on(source, transcript(text), tmp_path / f"w{number}")
+        work.settings = settings
+        Styled(style="huge", ass_only=False, quality="draft", encoder="libx264").run(work)
+        assert "small" in work.noted
+        assert proof(work)["holds"], proof(work)["summary"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("kind", "suffix", "codec"), [("prores", ".mov", "prores"), ("webm", ".webm", "vp9")])
 def test_an_overlay_holds_the_captions_alone_with_straight_alpha(
@@ -162,12 +204,15 @@ def test_a_preview_of_some_seconds_begins_with_the_words(tmp_path: Path) -> None
 
 @pytest.mark.slow
 @pytest.mark.parametrize("transfer", ["smpte2084", "arib-std-b67"])
-def test_hdr_is_tone_mapped_and_the_captions_stay_white(transfer: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("bare", ["", ",setparams=colorspace=unknown:color_primaries=unknown"])
+def test_hdr_is_tone_mapped_and_the_captions_stay_white(transfer: str, bare: str, tmp_path: Path) -> None:
     source = tmp_path / "hdr.mp4"
     make(
         "-f", "lavfi", "-i", "testsrc2=s=640x360:r=25:d=3", "-vf",
-        f"zscale=t={transfer}:m=2020_ncl:p=2020:tin=bt709:min=bt709:pin=bt709:rin=tv,format=yuv420p10le", "-c:v", "libx265",
-        "-x265-params", f"log-level=error:colorprim=bt2020:transfer={transfer}:colormatrix=bt2020nc", source,
+        f"zscale=t={transfer}:m=2020_ncl:p=2020:tin=bt709:min=bt709:pin=bt709:rin=tv,format=yuv420p10le{bare}",
+        "-c:v", "libx265",
+        "-x265-params", f"log-level=error:transfer={transfer}" + ("" if bare else ":colorprim=bt2020:colormatrix=bt2020nc"),
+        source,
     )  # fmt: skip
     assert probe(str(source)).video[0].is_hdr
     work = rendered(tmp_path / "w", source, transcript("one two three"))
@@ -286,11 +331,11 @@ def test_the_proof_sees_what_is_wrong(tmp_path: Path) -> None:
     area = safe.area("auto", *size)
     drawing = Drawing(tmp_path / "w", style, find_font(style.typeface, None), size, area, None, lambda code, text: None)
     script = transcript("one two three four five six")
-    cards = drawing.cards(script.words, "en")
-    ass = drawing.write(cards, "captions.ass")
+    made = drawing.cards(script.words, "en")
+    ass = drawing.write(made, "captions.ass")
 
     def measured() -> proofs.Proof:
-        return proofs.prove(tmp_path / "w", ass, cards, style, area, size, script, lambda text: None)
+        return proofs.prove(tmp_path / "w", ass, made, style, area, size, script, lambda text: None)
 
     assert measured().holds
     assert measured().speech_covered == 1.0
@@ -310,7 +355,7 @@ def test_the_proof_sees_what_is_wrong(tmp_path: Path) -> None:
     quiet = Transcript(
         language="en", language_probability=1, duration_s=9, model="m", words=script.words, speech=(Span(0, 100),)
     )
-    assert proofs.prove(tmp_path / "w", ass, cards, style, area, size, quiet, lambda text: None).speech_covered < 0.1
+    assert proofs.prove(tmp_path / "w", ass, made, style, area, size, quiet, lambda text: None).speech_covered < 0.1
 
 
 @pytest.mark.slow

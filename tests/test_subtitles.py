@@ -309,3 +309,59 @@ def test_the_report_measures_captions_against_the_speech() -> None:
 )
 def test_which_subtitles_belong_to_a_film(name: str, found: tuple[str, bool] | None) -> None:
     assert given.tags(name, "film") == found
+
+
+def test_word_times_in_files_are_read_and_survive(tmp_path: Path) -> None:
+    words = tuple(Word(at, at + 0.9, text) for at, text in enumerate("one two three".split()))
+    files.write([Cue(0, 3, "one two three", words)], tmp_path / "a.vtt", "vtt", word_times=True)
+    cue = files.read(tmp_path / "a.vtt")[0]
+    assert cue.text == "one two three"
+    assert [(word.text, word.start) for word in cue.words] == [("one", 0.0), ("two", 1.0), ("three", 2.0)]
+    moved = files.move_inner(files.load(tmp_path / "a.vtt")[0].text, lambda ms: ms + 500)
+    found = files.load(tmp_path / "a.vtt")
+    found[0].text = moved
+    assert "<00:00:01.500><c>two" in files.text_of(found, "vtt")
+    head = "[Script Info]\nScriptType: v4.00+\n\n[Events]\n"
+    head += "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, "
+    (tmp_path / "k.ass").write_text(
+        head + "Effect, Text\nDialogue: 0,0:00:00.50,0:00:02.00,Default,,0,0,0,,Intro {\\k50}wor{\\k50}ld\n"
+        "Dialogue: 0,0:00:00.50,0:00:02.00,Default,,0,0,0,,{\\p1}m 0 0 l 10 10{\\p0}\n"
+    )
+    (cue,) = files.read(tmp_path / "k.ass")
+    assert [(word.text, word.start, word.end) for word in cue.words] == [("Intro", 0.5, 0.5), ("world", 0.5, 1.5)]
+
+
+def test_captions_that_roll_up_are_read_once(tmp_path: Path) -> None:
+    (tmp_path / "y.vtt").write_text(
+        "WEBVTT\n\n00:00:00.000 --> 00:00:02.000 align:start\n \n"
+        "hello<00:00:00.500><c> my</c><00:00:01.000><c> friends</c>\n\n"
+        "00:00:02.000 --> 00:00:02.010\nhello my friends\n \n\n00:00:02.010 --> 00:00:04.000\nhello my friends\n"
+        "how<00:00:02.500><c> are</c><00:00:03.000><c> you</c>\n\n00:00:04.000 --> 00:00:04.010\nhow are you\n \n"
+    )
+    cues = files.read(tmp_path / "y.vtt")
+    assert [cue.text for cue in cues] == ["hello my friends", "how are you"]
+    assert [word.text for word in files.spread(cues)] == "hello my friends how are you".split()
+
+
+def test_markup_that_players_use_is_no_text(tmp_path: Path) -> None:
+    (tmp_path / "f.srt").write_text(
+        '1\n00:00:01,000 --> 00:00:02,000\n<font color="#ffff00">Hello</font> &amp; <i>you</i>\n'
+    )
+    assert files.read(tmp_path / "f.srt")[0].text == "Hello & you"
+
+
+def test_words_of_cues_that_overlap_follow_one_another() -> None:
+    cues = [Cue(1, 3, "first one here"), Cue(1.2, 4, "second voice"), Cue(3.5, 6, "third")]
+    words = files.spread(cues)
+    assert [word.text for word in words] == ["first", "one", "here", "second", "voice", "third"]
+    assert all(one.end <= two.start + 0.001 for one, two in pairwise(words))
+    assert [word.text for word in files.spread([Cue(0, 2, "今天天气很好，我们去公园吧！")])] == [
+        "今天",
+        "天气",
+        "很",
+        "好，",
+        "我们",
+        "去",
+        "公园",
+        "吧！",
+    ]

@@ -78,6 +78,7 @@ def shift(options: argparse.Namespace) -> int:
             lost += not event.is_comment
             continue
         event.start, event.end = moved
+        event.text = files.move_inner(event.text, lambda ms: retime.moved(ms, by_s, scale))
         kept.append(event)
     if lost and not options.drop:
         raise ReframeError(
@@ -91,7 +92,9 @@ def shift(options: argparse.Namespace) -> int:
 def _save(subtitles: Any, source: Path, output: Path | None, how: str, *, quiet: bool) -> None:
     target = output or source.with_name(f"{source.stem}.{how}{source.suffix}")
     suffix = target.suffix.lower().lstrip(".")
-    text = subtitles.to_string(suffix if suffix in ("srt", "vtt", "ass", "ssa", "ttml") else subtitles.format)
+    from reframed.subtitles import files
+
+    text = files.text_of(subtitles, suffix if suffix in files.READABLE else subtitles.format)
     try:
         with target.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)

@@ -30,7 +30,7 @@ _MEANINGS = (
     ),
     (
         "no_encoder",
-        r"Unknown encoder|Error while opening encoder|Could not open encoder|Encoder not found",
+        r"Unknown encoder|Encoder not found|No capable devices|Cannot load lib|No device available|\[h264_\w+ @",
         "the encoder does not work here",
         "Set `encoder: libx264`, or `encoder: auto`.",
     ),

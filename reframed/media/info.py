@@ -14,6 +14,7 @@ AUDIO_EXTENSIONS = frozenset(
 )
 SUBTITLE_EXTENSIONS = frozenset("srt vtt ass ssa".split())
 SUBTITLES = "subtitles"
+UNKNOWN = "unknown"  # a codec that cannot be decoded here
 PLAYLIST_EXTENSIONS = frozenset("m3u m3u8 pls xspf ffconcat concat mpd ism sdp cue asx wpl strm".split())
 
 

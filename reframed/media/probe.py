@@ -7,7 +7,7 @@ import struct
 from typing import Any
 
 from reframed.errors import StepFailed
-from reframed.media.info import AudioTrack, MediaInfo, TextTrack, VideoTrack
+from reframed.media.info import UNKNOWN, AudioTrack, MediaInfo, TextTrack, VideoTrack
 
 # Demuxers that read the one file they are given. Left out on purpose: hls, dash, concat, image2, imf, sdp and everything
 # else that opens other files or addresses.
@@ -136,7 +136,7 @@ def _audio(stream: Any, file_start_s: float) -> AudioTrack:
     context = stream.codec_context
     return AudioTrack(
         index=stream.index,
-        codec=context.name if context else "unknown",
+        codec=context.codec.canonical_name if context else UNKNOWN,
         language=stream.metadata.get("language", ""),
         channels=context.channels if context else 0,
         rate_hz=(context.sample_rate or 0) if context else 0,
@@ -170,7 +170,7 @@ def _video(stream: Any, container: Any) -> VideoTrack:
     rotation, interlaced = _first_frame(stream, container)
     return VideoTrack(
         index=stream.index,
-        codec=context.name if context else "unknown",
+        codec=context.name if context else UNKNOWN,
         width=context.width if context else 0,
         height=context.height if context else 0,
         fps=average,

@@ -9,12 +9,14 @@ from typing import Any, Literal, NamedTuple
 
 from reframed.media.encoders import DEVICE, Encoder
 from reframed.media.ffmpeg import run
-from reframed.media.info import AudioTrack, MediaInfo, VideoTrack
+from reframed.media.info import UNKNOWN, AudioTrack, MediaInfo, VideoTrack
 from reframed.media.probe import FORMATS, PROTOCOLS
 
 NEEDS = frozenset({"ass", "scale", "setsar", "format"})
 FRAME_EVERY_S = 60  # of what alpha_frames draws
 _COPIED_AUDIO = frozenset({"aac", "mp3", "ac3", "eac3", "alac"})  # what players take in MP4
+_MP4_LOWEST_HZ = 16_000  # MP3 and AAC below it are not what MP4 may hold everywhere
+_AAC_CHANNELS = 8
 _SMALLEST = 16
 _PREVIEW_SIDE, _PREVIEW_FPS, _PREVIEW_COLOUR = 540, 20, "0x2b3a4a"
 _FASTEST_FPS = 120
@@ -40,7 +42,7 @@ class Plan(NamedTuple):
     @property
     def needs(self) -> frozenset[str]:
         """The filters it takes."""
-        tone_map = {"zscale", "tonemap"} if self.tone_map else set()
+        tone_map = {"zscale", "tonemap", "setparams"} if self.tone_map else set()
         return NEEDS | tone_map | ({"bwdif"} if self.deinterlace else set())
 
 
@@ -86,9 +88,10 @@ class Renderer:
         picture = _captioned(_prepared(given[str(video.index)], self._plan))
         options: dict[str, Any] = {"fps_mode": "vfr" if video.is_vfr else "passthrough", "map_metadata": 0}
         options |= {"metadata:s:v:0": "rotate=0"}
-        for number, track in enumerate(self._media.audio):
+        tracks = [track for track in self._media.audio if track.codec != UNKNOWN]
+        for number, track in enumerate(tracks):
             options |= _sound(number, track)
-        streams = [given[str(track.index)] for track in self._media.audio]
+        streams = [given[str(track.index)] for track in tracks]
         return self._encode(picture, streams, encoder, options, min(seconds, whole_s) if seconds else whole_s)
 
     def background(self, encoder: Encoder, seconds: float) -> Path:
@@ -117,23 +120,19 @@ class Renderer:
         self._run(graph, "render the video", self._plan.needs, duration_s)
         return target
 
-    def overlay(self, kind: Literal["prores", "webm"]) -> Path:
-        """The captions alone on nothing, as long as the video, for an editor: ProRes 4444 or VP9, with straight alpha."""
+    def overlay(self, kind: Literal["prores", "webm"], duration_s: float) -> Path:
+        """The captions' first seconds alone on nothing, for an editor: ProRes 4444 or VP9, with straight alpha."""
         import ffmpeg
 
         name, options = _OVERLAYS[kind]
         fps = self._media.video[0].fps
         rate = Fraction(fps if 0 < fps <= _FASTEST_FPS else 30).limit_denominator(1001)
         size = f"{self._plan.width}x{self._plan.height}"
-        canvas = f"color=black@0:s={size}:r={rate}:d={self._media.duration_s},format=rgba"
+        canvas = f"color=black@0:s={size}:r={rate}:d={duration_s},format=rgba"
         picture = ffmpeg.input(canvas, f="lavfi").filter("ass", "captions.ass", fontsdir="fonts", alpha=1)
         picture = picture.filter("format", "gbrap").filter("unpremultiply", inplace=1)  # libass multiplies with alpha
-        self._run(
-            ffmpeg.output(picture, name, **options),
-            "render the overlay",
-            NEEDS | {"unpremultiply"},
-            self._media.duration_s,
-        )
+        needs = NEEDS | {"unpremultiply"}
+        self._run(ffmpeg.output(picture, name, **options), "render the overlay", needs, duration_s)
         return self._folder / name
 
     def _run(self, graph: Any, what: str, needs: frozenset[str], duration_s: float) -> None:
@@ -146,9 +145,10 @@ def _captioned(picture: Any) -> Any:
 
 def _sound(number: int, track: AudioTrack) -> dict[str, Any]:
     """Copied where players take it in MP4, else AAC."""
-    if track.codec in _COPIED_AUDIO:
+    if track.codec in _COPIED_AUDIO and track.rate_hz >= _MP4_LOWEST_HZ:
         return {f"c:a:{number}": "copy"}
-    return {f"c:a:{number}": "aac", f"b:a:{number}": f"{96 * min(max(track.channels, 1), 6)}k"}
+    made: dict[str, Any] = {f"c:a:{number}": "aac", f"b:a:{number}": f"{96 * min(max(track.channels, 1), 6)}k"}
+    return made | ({f"ac:a:{number}": 2} if track.channels > _AAC_CHANNELS else {})
 
 
 def _prepared(picture: Any, made: Plan) -> Any:
@@ -156,7 +156,10 @@ def _prepared(picture: Any, made: Plan) -> Any:
         picture = picture.filter("bwdif", mode="send_frame")
     if made.tone_map:
         picture = (
-            picture.filter("zscale", t="linear", npl=100)
+            picture.filter(
+                "setparams", color_primaries="bt2020", colorspace="bt2020nc"
+            )  # what HDR is, if it is not said
+            .filter("zscale", t="linear", npl=100)
             .filter("format", "gbrpf32le")
             .filter("zscale", p="bt709")
             .filter("tonemap", "hable", desat=0)

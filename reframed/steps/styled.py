@@ -12,6 +12,7 @@ from msgspec import Meta
 from reframed import yamlfile, yamltypes
 from reframed.errors import ConfigError, ReframeError, StepFailed
 from reframed.filesystem import hash_file
+from reframed.media.info import UNKNOWN
 from reframed.protocol import Settings
 from reframed.steps.base import Step, Work, digest
 from reframed.subtitles import fonts, safe, styles
@@ -106,6 +107,9 @@ class Styled(Step, frozen=True, kw_only=True):
         made = render.plan(work.media.video[0])
         for note in made.notes:
             work.log(note)
+        for number, track in enumerate(work.media.audio, 1):
+            if track.codec == UNKNOWN:
+                work.note("audio_left_out", f"Audio track {number} cannot be decoded here, and is left out.")
         size = (made.width, made.height)
         area = safe.area(self.safe_area, *size)
         drawn = Drawing(work.folder, style, font, size, area, own_folder(work.settings, "fonts"), work.note)
@@ -121,13 +125,14 @@ class Styled(Step, frozen=True, kw_only=True):
         renderer = render.Renderer(work.folder, work.media, made, work.log, work.progress)
         about: dict[str, object] = {"plan": list(made.notes), "cards": len(cards)}
         with work.engine():
+            start_s = self._start(cards)
+            if start_s:
+                drawn.write([_earlier(card, start_s) for card in cards], "captions.ass")
             if self.overlay:
-                result = renderer.overlay(self.overlay)
+                whole_s = work.media.duration_s or (cards[-1].end if cards else 1.0)
+                result = renderer.overlay(self.overlay, min(self.preview_seconds or whole_s, whole_s - start_s))
                 name += ".overlay"
             else:
-                start_s = self._start(cards)
-                if start_s:
-                    drawn.write([_earlier(card, start_s) for card in cards], "captions.ass")
                 result, about["encoder"] = self._encode(work, renderer, made.needs, start_s)
                 name += ".preview" if self._preview_s else ""
         work.made("video", result.name, f"{name}{result.suffix}", **about)

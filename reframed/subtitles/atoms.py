@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Sequence
 from functools import cache
 from typing import Any, NamedTuple
@@ -47,6 +48,29 @@ def atoms(words: Sequence[Word], language: str, widest: float, full_width: bool)
             glued = bool(found) and is_unspaced(found[-1].text[-1])
             found.append(Atom(word.start, word.end, word.text, width(word.text, full_width), glued, (word,)))
     return [part for atom in found for part in _split(atom, widest, full_width)]
+
+
+def split_words(text: str) -> list[str]:
+    """The words of a text; of scripts without spaces their phrases."""
+    found: list[str] = []
+    for part in text.split():
+        pieces: list[str] = []
+        for unspaced, run in itertools.groupby(part, is_unspaced):
+            piece = "".join(run)
+            parser = _parser(_tongue(piece)) if unspaced else None
+            pieces += parser.parse(piece) if parser is not None else [piece]
+        for index, piece in enumerate(pieces):
+            if index and all(char in NOT_FIRST for char in piece):  # marks belong to what stands before them
+                found[-1] += piece
+            else:
+                found.append(piece)
+    return found
+
+
+def _tongue(piece: str) -> str:
+    if any("\u3040" <= char <= "\u30ff" for char in piece):
+        return "ja"
+    return "th" if any("\u0e00" <= char <= "\u0e7f" for char in piece) else "zh"
 
 
 def _phrases(run: list[Word], language: str, full_width: bool, glued: bool) -> Iterator[Atom]:

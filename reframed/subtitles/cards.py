@@ -13,7 +13,7 @@ from reframed.subtitles.styles import Style
 _PAUSE_S = 0.6
 _LONGEST_S = 5.0
 _LINGER_S = 0.4
-_MARKS = ".,;:!?…。，、！？；："
+_MARKS = ".,;:…。，、；：،؛"
 _RTL = ((0x0590, 0x08FF), (0xFB1D, 0xFDFF), (0xFE70, 0xFEFF))
 
 
@@ -81,18 +81,29 @@ def is_rtl(text: str) -> bool:
     return False
 
 
+def _visual(line: Sequence[str], *, rtl: bool) -> list[int]:
+    """The words of a line from left to right: those against the line's direction keep their own among themselves."""
+    directions = [is_rtl(text) if any(char.isalpha() for char in text) else rtl for text in line]
+    runs = [list(run) for _, run in itertools.groupby(range(len(line)), key=lambda number: directions[number])]
+    ordered = [number for run in runs for number in (run if directions[run[0]] == rtl else reversed(run))]
+    return ordered[::-1] if rtl else ordered
+
+
 def may_be_spaced(text: str) -> bool:
     """Whether letters may be set apart: not those that join or stack, from Hebrew to Myanmar, Khmer and Mongolian."""
     return not any("\u0590" <= char <= "\u109f" or "\u1780" <= char <= "\u18af" or char >= "\ufb1d" for char in text)
 
 
-def shown(text: str, style: Style) -> str:
-    """A word as the style writes it."""
+def shown(text: str, style: Style, language: str = "") -> str:
+    """A word as the style writes it, in `language`."""
     if not style.punctuation:
-        text = text.strip(_MARKS) or text
+        text = text.rstrip(_MARKS) or text
+    turkish = language.split("-")[0] in ("tr", "az")
     if style.case == "upper":
-        return text.upper()
-    return text.lower() if style.case == "lower" else text
+        return (text.replace("i", "İ") if turkish else text).upper()
+    if style.case == "lower":
+        return (text.replace("I", "ı").replace("İ", "i") if turkish else text).lower()
+    return text
 
 
 def deal(
@@ -104,7 +115,7 @@ def deal(
     for index, word in enumerate(words):
         run.append(word)
         following = words[index + 1] if index + 1 < len(words) else None
-        pause = following is None or following.start - word.end > _PAUSE_S
+        pause = following is None or following.start - word.end > _PAUSE_S or following.speaker != word.speaker
         ends = following is not None and between(word.text, following.text, language) is Break.SENTENCE
         if pause or ends or following is None:
             groups += _split(run, style, language, fits)
@@ -146,7 +157,8 @@ def lay_out(
     widest = area.width * style.width
 
     def lines_of(some: Sequence[Word], at: float) -> list[list[str]] | None:
-        return _lines([shown(word.text, style) for word in some], at, widest, style.lines, measure)
+        most = min(style.lines, max(1, int((area.bottom - area.top) / (at * line_height))))
+        return _lines([shown(word.text, style, language) for word in some], at, widest, most, measure)
 
     groups = deal(words, style, language, lambda some: lines_of(some, size) is not None)
     cards = []
@@ -154,7 +166,7 @@ def lay_out(
         at = size
         while (lines := lines_of(group, at)) is None and at > 8:
             at *= 0.92
-        lines = lines or [[shown(word.text, style) for word in group]]
+        lines = lines or [[shown(word.text, style, language) for word in group]]
         following = groups[index + 1][0].start if index + 1 < len(groups) else float("inf")
         end = min(group[-1].end + _LINGER_S, max(following, group[-1].end))
         placed = _place(group, lines, style, area, at, line_height, measure)
@@ -216,18 +228,23 @@ def _place(
     }[style.position]
     placed: list[Placed] = []
     words = iter(group)
+    rtl = is_rtl(" ".join(text for line in lines for text in line))
     for row, line in enumerate(lines):
         wide = _wide(line, size, measure)
         free = area.width - wide
         left = area.left + {"left": 0.0, "centre": free / 2, "right": free}[style.align]
         y = top + step * (row + 0.5)
-        rtl = is_rtl(" ".join(line))
-        at = left + wide if rtl else left
-        for index, text in enumerate(line):
-            own = measure(text, size)
+        centres: dict[int, float] = {}
+        order = _visual(line, rtl=rtl)
+        at = left
+        for index, number in enumerate(order):
+            own = measure(line[number], size)
+            centres[number] = at + own / 2
+            following = order[index + 1] if index + 1 < len(order) else None
+            # Where the words are one before the other, so is their gap: glued ones have none.
+            one, two = (number, following) if following is None or following > number else (following, number)
+            at += own + (_gap(line[one], line[two], size, measure) if two is not None else 0.0)
+        for number, text in enumerate(line):
             word = next(words)
-            x = at - own / 2 if rtl else at + own / 2
-            placed.append(Placed(text, word.start, word.end, x, y, own))
-            gap = _gap(text, line[index + 1], size, measure) if index + 1 < len(line) else 0.0
-            at += -(own + gap) if rtl else own + gap
+            placed.append(Placed(text, word.start, word.end, centres[number], y, measure(text, size)))
     return tuple(placed)

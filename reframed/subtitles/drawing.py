@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,11 +20,26 @@ from reframed.text import listing
 
 _LINE = 1.08
 _LARGEST = 1.6
+_LONGEST_WORD = 40  # characters; an address that nobody can read at once is parted
+_SMALLEST = 0.6  # of the style's size, before somebody is told
 _LOST_MOST = 0.5  # of the words; with more of them incomplete, a render is not worth its time
 _HINT = (
     "Install Noto fonts (on Debian and Ubuntu `apt install fonts-noto-core`, for Chinese, Japanese and Korean "
     "fonts-noto-cjk), or put a .ttf or .otf file into `fonts/` in your recipes folder."
 )
+
+
+class _Runs:
+    """Tells, character by character, when another font is needed; marks stay with the letter before them."""
+
+    def __init__(self, font_for: Callable[[str], fonts.Font | None]) -> None:
+        self._font_for = font_for
+        self._font: fonts.Font | None = None
+
+    def __call__(self, char: str) -> fonts.Font | None:
+        if self._font is None or not (fonts.is_quiet(char) or unicodedata.combining(char)):
+            self._font = self._font_for(char)
+        return self._font
 
 
 class Drawing:
@@ -104,20 +120,23 @@ class Drawing:
                 f"No font here has these characters ({listing(fonts.scripts(lost))}), so they are left out: {some}. {_HINT}",
             )
         made = lay_out(drawable, self._style, language, self._area, self._size, _LINE, self._measure)
+        small = sum(card.size < _SMALLEST * self._size for card in made)
+        if small:
+            self._tell(
+                "small", f"{small} of {len(made)} cards do not fit at the style's size, and are set much smaller."
+            )
         return [card._replace(words=tuple(self._in_font(word, card.size) for word in card.words)) for card in made]
 
     def _in_one_font(self, word: Word, text: str) -> Iterator[Word]:
         """The word; or where no font has all of it (letters with an emoji), its pieces, sharing its time."""
-        if not text or self._font_for(text) is not None:
-            pieces = [text] if text else []
-        else:
-            pieces = [
-                "".join(run) for _, run in itertools.groupby(text, lambda char: bool(fonts.missing(self._font, char)))
-            ]
+        pieces = [text] if text else []
+        if text and self._font_for(text) is None:
+            pieces = ["".join(run) for _, run in itertools.groupby(text, _Runs(self._font_for))]
+        pieces = [piece[at : at + _LONGEST_WORD] for piece in pieces for at in range(0, len(piece), _LONGEST_WORD)]
         per_char = (word.end - word.start) / max(1, len(text))
         at = word.start
         for piece in pieces:
-            end = word.end if piece is pieces[-1] else at + len(piece) * per_char
+            end = min(word.end, at + len(piece) * per_char)
             yield msgspec.structs.replace(word, text=piece, start=at, end=end)
             at = end
 

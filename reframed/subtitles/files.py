@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import codecs
 import html
+import itertools
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,7 +15,7 @@ from msgspec import Struct
 
 from reframed.errors import ReframeError
 from reframed.speech.words import Word, join
-from reframed.subtitles import wordtimes
+from reframed.subtitles import atoms, wordtimes
 from reframed.subtitles.cues import Cue
 from reframed.text import listing, safe
 
@@ -26,6 +27,8 @@ READABLE = ("srt", "vtt", "ass", "ssa", "ttml")
 JSON = "json"
 LARGEST_BYTES = 50_000_000
 _ACCENTS_MIN = 6
+_ROLLING = 0.5  # of the cues, to take a file for one that rolls
+_CUT_SHORT = 0.3  # of a cue, after which another may cut it short
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8-sig"),
     (codecs.BOM_UTF32_LE, "utf-32"),
@@ -36,7 +39,13 @@ _BOMS = (
 _LATIN = frozenset({"cp1250", "cp1252", "cp1254", "cp1257", "cp1258", "cp850", "cp852", "mac_roman", "mac_latin2"}) | {
     f"iso8859_{number}" for number in (1, 2, 3, 4, 9, 10, 13, 14, 15, 16)
 }
-_VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|lang|ruby|rt)(?:[. ][^>]*)?>|<[\d:.]+>")
+_HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
+_ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|lrm|rlm|#\d+|#x[0-9a-fA-F]+);")
+_DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
+# pysubs2 takes a line with two times in it for a cue's header; so the times inside a cue's text are written otherwise.
+_VTT_INNER = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})>")
+_INNER = re.compile(r"<t(\d+)>")
+_VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|lang|ruby|rt)(?:[. ][^>]*)?>|<t\d+>")
 _SPEAKER = re.compile(r"^<v(?:\.[^ >]*)? ([^>]*)>")
 
 
@@ -154,11 +163,11 @@ def load(path: Path) -> Any:
 
     name = safe(path.name)
     text, _ = decode(_bytes(path))
-    kind = path.suffix.lower().lstrip(".")
+    kind = _kind(text, path.suffix.lower().lstrip("."))
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        found = pysubs2.SSAFile.from_string(
-            text.replace("\r\n", "\n").replace("\r", "\n"), _kind(text, kind), keep_unknown_html_tags=True
-        )
+        text = _VTT_INNER.sub(_inner, text) if kind == "vtt" else text
+        found = pysubs2.SSAFile.from_string(text, kind, keep_unknown_html_tags=True)
     except Exception as error:
         raise ReframeError(
             f"{name} cannot be read as subtitles: {type(error).__name__}: {safe(str(error))}.",
@@ -167,6 +176,27 @@ def load(path: Path) -> Any:
     if not any(not event.is_comment for event in found):
         raise ReframeError(f"{name} holds no subtitles.", f"It should be one of {listing(READABLE)}.")
     return found
+
+
+def _inner(match: re.Match[str]) -> str:
+    """A time inside a WebVTT cue as milliseconds."""
+    hours, minutes, seconds, ms = (int(part or 0) for part in match.groups())
+    return f"<t{((hours * 60 + minutes) * 60 + seconds) * 1000 + ms}>"
+
+
+def text_of(found: Any, format_: str) -> str:
+    """The text of a pysubs2 file that `load` read, as `format_`."""
+    return _INNER.sub(lambda match: f"<{_clock(int(match[1]) / 1000)}>", found.to_string(format_))
+
+
+def move_inner(text: str, move: Callable[[int], int]) -> str:
+    """A cue's raw text with the times inside it (milliseconds) moved."""
+    return _INNER.sub(lambda match: f"<t{max(0, move(int(match[1])))}>", text)
+
+
+def without_inner(text: str) -> str:
+    """A cue's raw text without the times inside it."""
+    return _INNER.sub("", text)
 
 
 def _bytes(path: Path) -> bytes:
@@ -202,17 +232,42 @@ def read(path: Path) -> list[Cue]:
     cues = []
     found = load(path)
     for event in found:
-        if event.is_comment:
+        if event.is_comment or _DRAWING.search(event.text):
             continue
         text, speaker = event.plaintext, event.name
         words = wordtimes.of(event.text, found.format, event.start / 1000, event.end / 1000)
         if found.format == "vtt":  # pysubs2 leaves these as they are written
             voice = _SPEAKER.match(text)
             speaker = html.unescape(voice.group(1)) if voice else ""
-            text = html.unescape(_VTT_TAG.sub("", text))
+            text = _VTT_TAG.sub("", text)
+        if found.format in ("vtt", "srt"):
+            text = _ENTITY.sub(lambda match: html.unescape(match[0]), _HTML_TAG.sub("", text))
         lines = "\n".join(line.strip() for line in text.split("\n") if line.strip())
         cues.append(Cue(event.start / 1000, event.end / 1000, lines, words=words, speaker=speaker))
-    return cues
+    return _unrolled(cues) if found.format == "vtt" else cues
+
+
+def _unrolled(cues: list[Cue]) -> list[Cue]:
+    """Captions that roll up, as video sites make them (every line is shown again above the next), each line once."""
+    rolling = sum(_repeats(one, two) for one, two in itertools.pairwise(cues))
+    if rolling < _ROLLING * len(cues):
+        return cues
+    kept: list[Cue] = []
+    before: list[str] = []
+    for cue in cues:
+        lines = cue.lines[1:] if before and cue.lines[0] == before[-1] else cue.lines
+        before = cue.lines
+        text = "\n".join(lines).strip()
+        if text:
+            count = len(text.split())
+            kept.append(msgspec.structs.replace(cue, text=text, words=cue.words[-count:] if cue.words else ()))
+        elif kept:
+            kept[-1] = msgspec.structs.replace(kept[-1], end=max(kept[-1].end, cue.end))
+    return kept
+
+
+def _repeats(one: Cue, two: Cue) -> bool:
+    return bool(one.text) and one.lines[-1] == two.lines[0]
 
 
 def _from_json(path: Path) -> list[Cue]:
@@ -229,17 +284,37 @@ def _from_json(path: Path) -> list[Cue]:
 
 
 def spread(cues: Sequence[Cue]) -> tuple[Word, ...]:
-    """The words of cues; of a cue that knows none, each word's share of the time is by its length."""
+    """The words of cues, one after the other; of a cue that knows none, each word's share of the time is by its length.
+
+    Cues that overlap follow one another: one that begins well after another cuts it short, others share their time.
+    """
     words: list[Word] = []
-    for cue in cues:
-        if cue.words:
-            words += [msgspec.structs.replace(word, speaker=word.speaker or cue.speaker) for word in cue.words]
+    for start, end, some in _in_turn(sorted(cues, key=lambda cue: cue.start)):
+        if len(some) == 1 and some[0].words:
+            known = [msgspec.structs.replace(word, speaker=word.speaker or some[0].speaker) for word in some[0].words]
+            words += [word for word in known if not words or word.start >= words[-1].start]
             continue
-        parts = cue.text.split()
-        per_char = max(0.0, cue.length) / max(1, sum(len(part) + 1 for part in parts))
-        at = cue.start
-        for part in parts:
-            end = at + (len(part) + 1) * per_char
-            words.append(Word(round(at, 3), round(end, 3), part, speaker=cue.speaker))
-            at = end
+        parts = [(part, cue.speaker) for cue in some for part in atoms.split_words(cue.text)]
+        per_char = max(0.0, end - start) / max(1, sum(len(part) + 1 for part, _ in parts))
+        at = start
+        for part, speaker in parts:
+            finish = at + (len(part) + 1) * per_char
+            words.append(Word(round(at, 3), round(finish, 3), part, speaker=speaker))
+            at = finish
     return tuple(words)
+
+
+def _in_turn(cues: Sequence[Cue]) -> Iterator[tuple[float, float, list[Cue]]]:
+    """Stretches of time that do not overlap, with the cues that share each."""
+    index = 0
+    while index < len(cues):
+        some, start, end = [cues[index]], cues[index].start, cues[index].end
+        index += 1
+        while index < len(cues) and cues[index].start < end:
+            if cues[index].start - start > _CUT_SHORT * (end - start):
+                end = cues[index].start
+                break
+            end = max(end, cues[index].end)
+            some.append(cues[index])
+            index += 1
+        yield start, end, some

@@ -16,17 +16,19 @@ _SYSTEM = (
     Path("/Library/Fonts"),
     Path("/System/Library/Fonts"),
 )
-_NAME_FAMILY, _NAME_FULL, _NAME_POSTSCRIPT = 1, 4, 6
+_NAME_FAMILY, _NAME_STYLE, _NAME_FULL, _NAME_POSTSCRIPT = 1, 2, 4, 6
+_REGULAR = frozenset({"regular", "book", "roman", "normal"})
 # Han characters look different by language; Noto's fonts for them say which in their names.
 _HAN = {"zh": " sc", "zh-TW": " tc", "zh-HK": " hk", "zh-Hant": " tc", "yue": " hk", "ja": " jp", "ko": " kr"}
 
 
 class Font(NamedTuple):
     """A font. `name` is its full name, what a style calls it; `libass` what libass finds it by: the full name, of a
-    PostScript font its PostScript name. `place` counts within a collection."""
+    PostScript font its PostScript name. `style` is its weight and slope, `place` counts within a collection."""
 
     name: str
     family: str
+    style: str
     libass: str
     path: Path
     place: int = 0
@@ -39,14 +41,18 @@ def shipped_folder() -> Path:
 
 @cache
 def installed(own: Path | None = None) -> dict[str, Font]:
-    """Fonts by lower-case name and family: Reframe's, the user's, the system's; the first of a name counts."""
-    found: dict[str, Font] = {}
+    """Fonts by lower-case full name, and by family: Reframe's, the user's, the system's; the first of a name counts.
+
+    A family's name alone is its regular weight, where there is one.
+    """
     home = Path.home()
-    for folder in (shipped_folder(), *([own] if own else []), home / ".local/share/fonts", home / ".fonts", *_SYSTEM):
-        for path in _files(folder):
-            for font in _read(path):
-                found.setdefault(font.name.lower(), font)
-                found.setdefault(font.family.lower(), font)
+    folders = (shipped_folder(), *([own] if own else []), home / ".local/share/fonts", home / ".fonts", *_SYSTEM)
+    fonts = [font for folder in folders for path in _files(folder) for font in _read(path)]
+    found = {font.name.lower(): font for font in reversed(fonts)}
+    for font in fonts:
+        found.setdefault(f"{font.family} {font.style}".lower(), font)
+    for font in sorted(fonts, key=lambda font: font.style.lower() not in _REGULAR):
+        found.setdefault(font.family.lower(), font)
     return found
 
 
@@ -70,7 +76,10 @@ def _read(path: Path) -> Iterator[Font]:
         if _NAME_FAMILY in names and tables & {"glyf", "CFF ", "CFF2"}:  # the others are colour emoji
             family = names[_NAME_FAMILY]
             name = names.get(_NAME_FULL, family)
-            yield Font(name, family, name if "glyf" in tables else names.get(_NAME_POSTSCRIPT, name), path, index)
+            style = names.get(_NAME_STYLE, "")
+            yield Font(
+                name, family, style, name if "glyf" in tables else names.get(_NAME_POSTSCRIPT, name), path, index
+            )
 
 
 def _names(face: Any) -> dict[int, str]:
@@ -78,7 +87,7 @@ def _names(face: Any) -> dict[int, str]:
     table = bytes(face.reference_table("name").data)
     count, offset = struct.unpack(">HH", table[2:6])
     names: dict[int, str] = {}
-    wanted = (_NAME_FAMILY, _NAME_FULL, _NAME_POSTSCRIPT)
+    wanted = (_NAME_FAMILY, _NAME_STYLE, _NAME_FULL, _NAME_POSTSCRIPT)
     for index in range(count):
         platform, _, _, number, length, at = struct.unpack(">6H", table[6 + 12 * index : 18 + 12 * index])
         raw = table[offset + at : offset + at + length]
@@ -111,10 +120,11 @@ def _characters(path: Path, index: int) -> frozenset[int]:
 def missing(font: Font, text: str) -> set[str]:
     """The characters of `text` that `font` has no glyph for; spaces, joiners and variation selectors need none."""
     have = _characters(font.path, font.place)
-    return {char for char in text if ord(char) not in have and char.isprintable() and not _is_quiet(char)}
+    return {char for char in text if ord(char) not in have and char.isprintable() and not is_quiet(char)}
 
 
-def _is_quiet(char: str) -> bool:
+def is_quiet(char: str) -> bool:
+    """Whether a character is not drawn: spaces, joiners and variation selectors."""
     return char.isspace() or "\ufe00" <= char <= "\ufe0f" or unicodedata.category(char) == "Cf"
 
 
@@ -146,10 +156,17 @@ def scripts(characters: Iterable[str]) -> list[str]:
 
 @cache
 def em(font: Font) -> float:
-    """The em at ASS size 1: libass makes a size the height from winAscent to winDescent, as VSFilter has it."""
+    """The em at ASS size 1: libass makes a size the height from winAscent to winDescent, as VSFilter has it.
+
+    Without those it takes the ascender and descender of `hhea`.
+    """
     face = _face(font.path, font.place)
-    ascent, descent = struct.unpack(">HH", bytes(face.reference_table("OS/2").data)[74:78])
-    return float(face.upem / (ascent + descent))
+    os2, hhea = (bytes(face.reference_table(tag).data) for tag in ("OS/2", "hhea"))
+    height = sum(struct.unpack(">HH", os2[74:78])) if len(os2) >= 78 else 0
+    if not height and len(hhea) >= 8:
+        ascender, descender = struct.unpack(">hh", hhea[4:8])
+        height = ascender - descender
+    return float(face.upem / height) if height > 0 else 1.0
 
 
 @lru_cache(maxsize=4096)

@@ -9,13 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from reframed.subtitles.cards import Card, Placed
+from reframed.subtitles.cards import Card, Placed, is_rtl
 from reframed.subtitles.styles import Style
 
 _POP = 1.14
 _POP_MS = 90
 _BOUNCE = 0.16  # of the font size, upwards
 _BOXES, _OUTLINES, _RESTING, SPOKEN = range(4)
+_THINNEST = 0.02  # outline, of the font size
 _CURVE = 0.5523  # a quarter of a circle as a Bézier curve
 
 
@@ -57,6 +58,7 @@ def _style(style: Style, canvas: Canvas) -> Any:
         outline=0,
         shadow=0,
         alignment=pysubs2.Alignment.MIDDLE_CENTER,
+        encoding=-1,  # each word has the direction of its own letters, so that its full stop is on the right side
         marginl=0,
         marginr=0,
         marginv=0,
@@ -95,8 +97,10 @@ def _card(card: Card, style: Style, canvas: Canvas) -> Iterator[Parts]:
     times = spoken_times(card)
     look, unspoken, spoken = _look(style, card.size), style.unspoken or style.colour, style.spoken or style.colour
     for index, (word, (begin, finish)) in enumerate(zip(card.words, times, strict=True)):
-        if style.outline.width:
+        if style.outline.width or style.outline.blur:
             yield _OUTLINES, start, end, _word(word, _outline(style, card.size))
+        if style.shadow.blur:
+            yield _BOXES, start, end, _word(word, _shadow(style, card.size))
         if begin > start:
             yield _RESTING, start, begin, _word(word, look + _tag(1, unspoken))
         if finish > begin:
@@ -120,15 +124,22 @@ def spoken_times(card: Card) -> list[tuple[int, int]]:
 
 def _look(style: Style, size: float) -> str:
     """What is the same for every word: size, spacing, outline, shadow."""
-    stroke, shadow = style.stroke.width * size, style.shadow.offset * size
+    stroke, shadow = style.stroke.width * size, 0.0 if style.shadow.blur else style.shadow.offset * size
     tags = f"\\fs{size:.2f}\\fsp{style.spacing * size:.2f}\\bord{stroke:.2f}\\shad{shadow:.2f}"
-    tags += f"\\blur{style.shadow.blur * size:.2f}" if style.shadow.blur else ""
     return tags + _tag(3, style.stroke.colour) + _tag(4, style.shadow.colour)
+
+
+def _shadow(style: Style, size: float) -> str:
+    """A soft shadow alone: \\blur would make the letters soft, too."""
+    tags = f"\\fs{size:.2f}\\fsp{style.spacing * size:.2f}\\bord{style.stroke.width * size:.2f}"
+    tags += f"\\shad{max(0.01, style.shadow.offset * size):.2f}\\blur{style.shadow.blur * size:.2f}\\1a&HFF&\\3a&HFF&"
+    return tags + _tag(4, style.shadow.colour)
 
 
 def _outline(style: Style, size: float) -> str:
     """The contour around the stroke alone: the letters themselves are clear, and drawn above."""
-    width, blur = (style.stroke.width + style.outline.width) * size, style.outline.blur * size
+    width = (style.stroke.width + max(_THINNEST, style.outline.width)) * size
+    blur = style.outline.blur * size
     tags = f"\\fs{size:.2f}\\fsp{style.spacing * size:.2f}\\bord{width:.2f}\\shad0\\blur{blur:.2f}\\1a&HFF&"
     return tags + _tag(3, style.outline.colour)
 
@@ -168,7 +179,8 @@ def _spoken(
         yield _RESTING, begin, finish, _word(word, _look(style, size) + _tag(1, style.unspoken or style.colour))
         left, right = word.x - word.width / 2, word.x + word.width / 2
         top, bottom = word.y - size, word.y + size
-        clip = f"\\clip({left:.1f},{top:.1f},{left:.1f},{bottom:.1f})"
+        begin_x = right if is_rtl(word.text) else left
+        clip = f"\\clip({begin_x:.1f},{top:.1f},{begin_x:.1f},{bottom:.1f})"
         sweep = f"\\t(0,{length_ms},\\clip({left:.1f},{top:.1f},{right:.1f},{bottom:.1f}))"
         yield SPOKEN, begin, finish, _word(word, look + clip + sweep)
     else:

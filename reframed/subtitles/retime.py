@@ -45,9 +45,14 @@ def _rate(text: str) -> Fraction:
     return known.get(text.strip()) or Fraction(text.strip())
 
 
+def moved(ms: int, by_s: float, scale: Fraction) -> int:
+    """A time in milliseconds, scaled and shifted."""
+    return round(Fraction(ms) * scale + round(by_s * 1000))
+
+
 def move(start_ms: int, end_ms: int, by_s: float, scale: Fraction) -> tuple[int, int] | None:
     """New times in milliseconds; None if the cue would end before the file begins."""
-    start, end = (round(Fraction(ms) * scale + round(by_s * 1000)) for ms in (start_ms, end_ms))
+    start, end = (moved(ms, by_s, scale) for ms in (start_ms, end_ms))
     return (max(0, start), end) if end > 0 else None
 
 

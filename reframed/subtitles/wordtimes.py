@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from reframed.speech.words import Word, whole
 
-_VTT_TIME = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d\.\d{3})>")
+_VTT_TIME = re.compile(r"<t(\d+)>")  # as files.load writes it, in milliseconds
 _VTT_MARKUP = re.compile(r"<[^>]*>")
 _ASS_TIME = re.compile(r"\{[^}]*?\\[kK][fot]?(\d+)[^}]*\}")
 _ASS_MARKUP = re.compile(r"\{[^}]*\}")
@@ -34,16 +34,18 @@ def of(text: str, format_: str, start: float, end: float) -> tuple[Word, ...]:
 
 def _vtt(text: str, start: float, end: float) -> Iterator[Part]:
     found = list(_VTT_TIME.finditer(text))
-    times = [start, *(int(m[1] or 0) * 3600 + int(m[2]) * 60 + float(m[3]) for m in found), end]
+    times = [start, *(int(match[1]) / 1000 for match in found), end]
     edges = [0, *(position for match in found for position in match.span()), len(text)]
     for index in range(len(found) + 1):
-        piece = html.unescape(_VTT_MARKUP.sub("", text[edges[2 * index] : edges[2 * index + 1]]))
+        piece = _VTT_MARKUP.sub("", text[edges[2 * index] : edges[2 * index + 1]]).replace("\\N", " ")
+        piece = html.unescape(piece)
         yield times[index], times[index + 1], piece
 
 
 def _ass(text: str, start: float, end: float) -> Iterator[Part]:
     found = list(_ASS_TIME.finditer(text))
     at = start
+    yield start, start, _ASS_MARKUP.sub("", text[: found[0].start()])
     for index, match in enumerate(found):
         until = found[index + 1].start() if index + 1 < len(found) else len(text)
         piece = _ASS_MARKUP.sub("", text[match.end() : until])

@@ -35,7 +35,9 @@ def of_file(path: Path) -> Source:
     found = files.load(path)
     markup: Markup = "vtt" if found.format == "vtt" else "ass"
     lines = [
-        Line(event.start / 1000, event.end / 1000, event.text, event.name) for event in found if not event.is_comment
+        Line(event.start / 1000, event.end / 1000, files.without_inner(event.text), event.name)
+        for event in found
+        if not event.is_comment
     ]
     text, _ = files.decode(path.read_bytes())
     return Source(lines, markup, found, text.replace("\r\n", "\n").replace("\r", "\n"), found.format)
