@@ -18,7 +18,7 @@ from reframed.translation.engine import no_pair, route
 
 NAME = "firefox"
 HUB = "en"
-_loaded: dict[tuple[int, str], Any] = {}  # by thread, for an engine belongs to the one that made it
+_loaded: dict[tuple[int, str], tuple[Any, Any]] = {}  # by thread, for an engine belongs to the one that made it
 
 
 def is_installed() -> bool:
@@ -73,10 +73,12 @@ class Firefox:
         return texts
 
     def _leg(self, pair: str) -> Any:
-        key = (threading.get_ident(), str(self._folder / pair))
-        if key not in _loaded:
-            _loaded[key] = _guarded(_load, self._folder / pair)
-        return _loaded[key]
+        path = self._folder / pair
+        key = (threading.get_ident(), str(path))
+        stamp = [(file.name, file.stat().st_mtime_ns) for file in sorted(path.iterdir())]
+        if key not in _loaded or _loaded[key][0] != stamp:
+            _loaded[key] = stamp, _guarded(_load, path)
+        return _loaded[key][1]
 
 
 def _load(path: Path) -> Any:

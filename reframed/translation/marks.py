@@ -141,8 +141,10 @@ def _edge(text: str, at: int, *, forward: bool) -> int:
     if not any(char.isspace() for char in text):
         return at
     if forward:
-        while at < len(text) and not text[at].isspace():
+        while at < len(text) and (text[at].isalnum() or text[at] in "'’"):
             at += 1
+        while at and text[at - 1].isspace():
+            at -= 1
         return at
     while 0 < at < len(text) and not text[at - 1].isspace():
         at -= 1

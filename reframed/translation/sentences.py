@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
@@ -14,7 +15,7 @@ import msgspec
 
 from reframed.speech.words import Word, is_unspaced, join
 from reframed.subtitles.atoms import Atom, atoms
-from reframed.subtitles.breaks import CLAUSE_END, between
+from reframed.subtitles.breaks import CLAUSE_END, between, ends_sentence
 from reframed.subtitles.layout import break_lines
 from reframed.subtitles.profiles import Profile
 from reframed.translation import guard
@@ -23,6 +24,7 @@ from reframed.translation.marks import plain as readable
 
 _GAP_S = 1.0
 _LONGEST_CHARS = 300  # of a sentence: engines cut off what is longer than their context, or lose the thread
+_RUN = 50  # cues that are joined before the next full stop ends it
 _MOST_CUES = 8  # that one sentence may cover
 _BREAK_COST = (0.0, 0.01, 0.02, 0.05, 0.12, 0.3)  # in the order of Break, against shares of the sentence
 
@@ -131,7 +133,8 @@ def _runs(units: Sequence[_Unit], lines: Sequence[Line]) -> list[list[int]]:
     for index, unit in enumerate(units):
         if unit.passes:
             continue
-        if runs and _goes_on(units[runs[-1][-1]], unit, lines) and runs[-1][-1] == index - 1:
+        full = bool(runs) and len(runs[-1]) >= _RUN and ends_sentence(units[runs[-1][-1]].part.text)
+        if runs and not full and runs[-1][-1] == index - 1 and _goes_on(units[index - 1], unit, lines):
             runs[-1].append(index)
         else:
             runs.append([index])
@@ -176,7 +179,8 @@ def _sentences(run: Sequence[int], units: Sequence[_Unit], language: str) -> lis
 def _pieces(at: int, text: str, starts: Sequence[int], indexes: Sequence[int]) -> list[_Piece]:
     """The parts of `text`, which begins at `at`, in the units that begin at `starts`."""
     end, pieces = at + len(text), []
-    for number, start in enumerate(starts):
+    for number in range(max(0, bisect_right(starts, at) - 1), bisect_left(starts, end)):
+        start = starts[number]
         stop = starts[number + 1] if number + 1 < len(starts) else end
         one, two = max(at, start), min(end, stop)
         if one < two and text[one - at : two - at].strip():
@@ -237,7 +241,7 @@ def _deal(text: str, weights: Sequence[float], profile: Profile) -> list[str]:
         row, begun = [infinite] * (count + 1), [0] * (count + 1)
         for end in range(count + 1):
             for start in range(end + 1):
-                empty = 0.5 if start == end else 0.0  # better a bad break than a cue without words
+                empty = 2.0 if start == end else 0.0  # better a bad break than a cue without words
                 cost = best[number][start] + empty + (after[end] - aim) ** 2 + penalty[end]
                 if cost < row[end]:
                     row[end], begun[end] = cost, start
@@ -264,13 +268,21 @@ def _shown(units: Sequence[_Unit], made: dict[int, list[str]]) -> tuple[list[str
             continue
         text = join(part for part in made.get(index, []) if part)
         if not text:
-            text = (
-                next((other for other in reversed(shown) if other), "") if index and not units[index - 1].passes else ""
-            )
-            text = text or unit.part.text
-            flags.append(Flag(unit.cue + 1, "the translation has fewer words than cues: the line before is repeated"))
+            text = _neighbour(units, made, index)
+            flags.append(Flag(unit.cue + 1, "the translation has fewer words than cues: its neighbour's are repeated"))
         shown.append(text)
     return shown, flags
+
+
+def _neighbour(units: Sequence[_Unit], made: dict[int, list[str]], index: int) -> str:
+    """What the nearest unit before shows, else the nearest after, of those that were translated with it."""
+    for steps in (range(index - 1, -1, -1), range(index + 1, len(units))):
+        for other in steps:
+            if units[other].passes:
+                break
+            if text := join(part for part in made.get(other, []) if part):
+                return text
+    return units[index].part.text
 
 
 def _write(

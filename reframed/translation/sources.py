@@ -34,10 +34,12 @@ def of_file(path: Path) -> Source:
     """A subtitle file. Raises ReframeError."""
     found = files.load(path)
     markup: Markup = "vtt" if found.format == "vtt" else "ass"
+    shown = [event for event in found if not event.is_comment]
+    raw = [files.without_inner(event.text) for event in shown]
+    if markup == "vtt":
+        raw = [text.replace("\\N", "\n") for text in raw]  # as pysubs2 writes a line's end
     lines = [
-        Line(event.start / 1000, event.end / 1000, files.without_inner(event.text), event.name)
-        for event in found
-        if not event.is_comment
+        Line(event.start / 1000, event.end / 1000, text, event.name) for event, text in zip(shown, raw, strict=True)
     ]
     text, _ = files.decode(path.read_bytes())
     return Source(lines, markup, found, text.replace("\r\n", "\n").replace("\r", "\n"), found.format)
@@ -53,7 +55,7 @@ def rewritten(source: Source, raw: Sequence[str], format_: str) -> str:
     texts = iter(raw)
     for event in made:
         if not event.is_comment:
-            event.text = next(texts)
+            event.text = next(texts).replace("\n", "\\N")
     return str(made.to_string(format_))
 
 
