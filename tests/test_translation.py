@@ -302,7 +302,7 @@ def test_vtt_keeps_its_settings_and_ass_its_styles(tmp_path: Path) -> None:
     (tmp_path / "a.ass").write_text(ass)
     source = sources.of_file(tmp_path / "a.ass")
     assert [line.raw for line in source.lines] == ["{\\pos(9,9)}stop"]
-    text = sources.rewritten(source, ["{\\pos(9,9)}alto"], "ass")
+    text = sources.rewritten(source, ["{\\pos(9,9)}alto"], "ass") or ""
     assert "Dialogue: 3,0:00:01.00,0:00:02.00,Sign,Bob,5,0,0,,{\\pos(9,9)}alto" in text
     assert "a remark" in text
     assert "Style: Sign,Impact,33" in text

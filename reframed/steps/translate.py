@@ -208,8 +208,10 @@ class Translate(Step, frozen=True, kw_only=True):
         from reframed.translation import sources
 
         name = f"captions.{target}.{format_}"
+        text = None
         if source.file is not None and format_ not in ("txt", "ttml"):
             text = sources.rewritten(source, found.raw, format_)
+        if text is not None:
             (work.folder / name).write_text(text, encoding="utf-8", newline="\n")
         else:
             files.write(made, work.folder / name, format_, language=target)

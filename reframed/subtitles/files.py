@@ -43,7 +43,11 @@ _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|lrm|rlm|#\d+|#x[0-9a-fA-F]+);")
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
 # pysubs2 takes a line with two times in it for a cue's header; so the times inside a cue's text are written otherwise.
-_VTT_INNER = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})>")
+_VTT  # What stands where a cue's number should: pysubs2 would take it for a line of the cue before.
+_SRT_NUMBER = re.compile(r"(?<=\n\n)[^\s]{1,10}\n(?=\s*\d+:\d+:\d+[.,]\d+\s*-->)")
+_INNER = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})>")
+# What stands where a cue's number should: pysubs2 would take it for a line of the cue before.
+_SRT_NUMBER = re.compile(r"(?<=\n\n)[^\s]{1,10}\n(?=\s*\d+:\d+:\d+[.,]\d+\s*-->)")
 _INNER = re.compile(r"<t(\d+)>")
 _VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|lang|ruby|rt)(?:[. ][^>]*)?>|<t\d+>")
 _SPEAKER = re.compile(r"^<v(?:\.[^ >]*)? ([^>]*)>")
@@ -167,6 +171,7 @@ def load(path: Path) -> Any:
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
         text = _VTT_INNER.sub(_inner, text) if kind == "vtt" else text
+        text = _SRT_NUMBER.sub("1\n", text) if kind == "srt" else text
         found = pysubs2.SSAFile.from_string(text, kind, keep_unknown_html_tags=True)
     except Exception as error:
         raise ReframeError(
@@ -192,11 +197,6 @@ def text_of(found: Any, format_: str) -> str:
 def move_inner(text: str, move: Callable[[int], int]) -> str:
     """A cue's raw text with the times inside it (milliseconds) moved."""
     return _INNER.sub(lambda match: f"<t{max(0, move(int(match[1])))}>", text)
-
-
-def without_inner(text: str) -> str:
-    """A cue's raw text without the times inside it."""
-    return _INNER.sub("", text)
 
 
 def _bytes(path: Path) -> bytes:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from reframed.errors import ReframeError
 from reframed.subtitles import files
 from reframed.subtitles.cues import Cue
+from reframed.text import safe
 from reframed.translation.marks import Markup
 from reframed.translation.sentences import Line
 
+_VTT_INNER = re.compile(r"<(?:\d+:)?\d\d:\d\d\.\d{3}>")
 _VTT_TIMES = re.compile(r"^\s*(?:\d+:)?\d\d:\d\d[.,]\d{3}\s+-->")
 
 
@@ -33,42 +37,57 @@ def of_captions(cues: Sequence[Cue]) -> Source:
 def of_file(path: Path) -> Source:
     """A subtitle file. Raises ReframeError."""
     found = files.load(path)
-    markup: Markup = "vtt" if found.format == "vtt" else "ass"
-    shown = [event for event in found if not event.is_comment]
-    raw = [files.without_inner(event.text) for event in shown]
-    if markup == "vtt":
-        raw = [text.replace("\\N", "\n") for text in raw]  # as pysubs2 writes a line's end
-    lines = [
-        Line(event.start / 1000, event.end / 1000, text, event.name) for event, text in zip(shown, raw, strict=True)
-    ]
     text, _ = files.decode(path.read_bytes())
-    return Source(lines, markup, found, text.replace("\r\n", "\n").replace("\r", "\n"), found.format)
+    text = text.replace("\r\n", "\n").replace("\r", "\n")
+    shown = [event for event in found if not event.is_comment]
+    raw = [event.text for event in shown]
+    markup: Markup = "ass"
+    if found.format == "vtt":  # pysubs2 rewrites some of its tags
+        markup, raw = "vtt", [_VTT_INNER.sub("", payload) for payload in _payloads(text)]
+        if len(raw) != len(shown):
+            raise ReframeError(f"The cues of {safe(path.name)} cannot be told apart.", "Does it open in a player?")
+    lines = [
+        Line(event.start / 1000, event.end / 1000, payload, event.name)
+        for event, payload in zip(shown, raw, strict=True)
+    ]
+    return Source(lines, markup, found, text, found.format)
 
 
-def rewritten(source: Source, raw: Sequence[str], format_: str) -> str:
-    """The file of `source` with other texts, everything else as it was, as `format_`."""
-    import copy
+def _payloads(text: str) -> list[str]:
+    """The texts of WebVTT's cues as they are written."""
+    blocks: list[list[str]] = []
+    inside = False
+    for line in text.split("\n"):
+        if _VTT_TIMES.match(line):
+            blocks.append([])
+            inside = True
+        elif not line.strip():
+            inside = False
+        elif inside:
+            blocks[-1].append(line)
+    return ["\n".join(block) for block in blocks]
 
-    if format_ == "vtt" == source.extension and (text := _vtt(source.text, raw)) is not None:
-        return text
+
+def rewritten(source: Source, raw: Sequence[str], format_: str) -> str | None:
+    """The file of `source` with other texts, everything else as it was, as `format_`; None if that cannot be."""
+    if source.extension == "vtt":
+        return _vtt(source.text, raw) if format_ == "vtt" else None
     made = copy.deepcopy(source.file)
     texts = iter(raw)
     for event in made:
         if not event.is_comment:
-            event.text = next(texts).replace("\n", "\\N")
+            event.text = next(texts)
     return str(made.to_string(format_))
 
 
-def _vtt(text: str, raw: Sequence[str]) -> str | None:
-    """WebVTT with its header, notes, styles, identifiers and settings kept; None if its cues cannot be told apart."""
+def _vtt(text: str, raw: Sequence[str]) -> str:
+    """WebVTT with its header, notes, styles, identifiers and settings kept."""
     texts, lines, skipping = list(raw), [], False
     for line in text.split("\n"):
         if _VTT_TIMES.match(line):
-            if not texts:
-                return None
             lines += [line, *texts.pop(0).split("\n")]
             skipping = True
         elif not skipping or not line.strip():
             skipping = False
             lines.append(line)
-    return None if texts else "\n".join(lines)
+    return "\n".join(lines)
