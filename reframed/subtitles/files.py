@@ -43,12 +43,10 @@ _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|lrm|rlm|#\d+|#x[0-9a-fA-F]+);")
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
 # pysubs2 takes a line with two times in it for a cue's header; so the times inside a cue's text are written otherwise.
-_VTT  # What stands where a cue's number should: pysubs2 would take it for a line of the cue before.
-_SRT_NUMBER = re.compile(r"(?<=\n\n)[^\s]{1,10}\n(?=\s*\d+:\d+:\d+[.,]\d+\s*-->)")
-_INNER = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})>")
+_VTT_INNER = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})>")
+_INNER = re.compile(r"<t(\d+)>")
 # What stands where a cue's number should: pysubs2 would take it for a line of the cue before.
 _SRT_NUMBER = re.compile(r"(?<=\n\n)[^\s]{1,10}\n(?=\s*\d+:\d+:\d+[.,]\d+\s*-->)")
-_INNER = re.compile(r"<t(\d+)>")
 _VTT_TAG = re.compile(r"</?(?:c|i|b|u|v|lang|ruby|rt)(?:[. ][^>]*)?>|<t\d+>")
 _SPEAKER = re.compile(r"^<v(?:\.[^ >]*)? ([^>]*)>")
 
