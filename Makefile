@@ -4,14 +4,14 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test check format bench bench-captions bench-styled picture clean
+.PHONY: help setup demo test check format bench bench-captions bench-styled bench-translation picture clean
 
 help:
 	@echo "make setup   install Reframe into $(VENV)"
 	@echo "make demo    run the whole thing once on a sample"
 	@echo "make test    run all tests"
 	@echo "make check   format, lint, types, layers, and the tests that take seconds"
-	@echo "make bench   measure (tests/perf); make bench-captions and make bench-styled: beside other tools"
+	@echo "make bench   measure (tests/perf); make bench-captions, bench-styled, bench-translation: beside other tools"
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -49,6 +49,9 @@ format: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	@$(BIN)/python -m tests.perf
+
+bench-translation: $(VENV)/.dev
+	@$(BIN)/python -m tests.perf.translation
 
 bench-styled: $(VENV)/.dev
 	@$(BIN)/python -m tests.perf.styled

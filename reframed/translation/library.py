@@ -6,6 +6,7 @@ import importlib.util
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from reframed.errors import StepFailed
 from reframed.text import safe
@@ -20,6 +21,22 @@ def is_installed() -> bool:
     return importlib.util.find_spec("argostranslate") is not None
 
 
+class _Whole:
+    """Instead of the library's own splitters of sentences, which may want a network: sentences come as sentences."""
+
+    def split_sentences(self, text: str) -> list[str]:
+        """The text."""
+        return [text]
+
+
+def _keep_whole(translation: Any) -> None:
+    for name in ("underlying", "t1", "t2"):
+        if hasattr(translation, name):
+            _keep_whole(getattr(translation, name))
+    if hasattr(translation, "sentencizer"):
+        translation.sentencizer = _Whole()
+
+
 class Library:
     """One way between two languages, as the library finds it."""
 
@@ -28,7 +45,6 @@ class Library:
     def __init__(self, source: str, target: str, models_folder: Path) -> None:
         """Raises StepFailed(no_model) if the library knows no way."""
         os.environ.setdefault("ARGOS_PACKAGES_DIR", str(argos.folder(models_folder)))
-        os.environ.setdefault("ARGOS_CHUNK_TYPE", "NONE")  # sentences come as sentences; its splitters want the network
         from argostranslate import translate
 
         self.route: tuple[str, ...] = (source, target)
@@ -36,6 +52,7 @@ class Library:
         if self._translation is None:
             there = [package.name for package in argos.packages(models_folder)]
             raise no_pair(source, target, there, NAME)
+        _keep_whole(self._translation)
 
     def translate(self, sentences: Sequence[str]) -> list[str]:
         """One sentence after the other. Raises StepFailed."""
