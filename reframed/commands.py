@@ -20,7 +20,7 @@ from reframed.text import safe
 
 MAX_BYTES = 64_000
 _NAME = re.compile(r"[\w-]{1,80}\.json", re.ASCII)
-VERBS = ("add", "cancel", "retry")
+VERBS = ("add", "cancel", "retry", "priority", "pause", "drain", "resume")
 _SPOOL_MODE = 0o1733  # anybody may leave a command, nobody may read or remove another's; the daemon judges the author
 
 

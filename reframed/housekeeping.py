@@ -21,7 +21,7 @@ from reframed.paths import KEPT, job_log
 from reframed.queue import Queues
 from reframed.recipe import Recipes
 from reframed.slots import Slots
-from reframed.store import arrivals, commands, jobs, retention
+from reframed.store import arrivals, commands, jobs, retention, switches
 from reframed.store.jobs import Verdict
 from reframed.store.ledger import Ledger, Stopped
 from reframed.text import did_you_mean, listing, safe, size
@@ -31,6 +31,7 @@ from reframed.translation.engine import NO_MODEL
 LOOK_EVERY_S = 2.0
 SWEEP_EVERY_S = 30.0
 RETAIN_EVERY_S = 3600.0
+PRIORITY_MOST = 9
 _COMMANDS_KEPT_S = 30 * 86400.0
 log = logging.getLogger(__name__)
 
@@ -188,7 +189,15 @@ class Housekeeping:
         )
 
     def _apply_and_record(self, command: Command, now: float) -> dict[str, Any]:
-        apply = {"retry": self._retry, "cancel": self._cancel, "add": self._add}[command.verb]
+        apply = {
+            "retry": self._retry,
+            "cancel": self._cancel,
+            "add": self._add,
+            "priority": self._priority,
+            "pause": self._switch,
+            "drain": self._switch,
+            "resume": self._switch,
+        }[command.verb]
         outcome = apply(command, now)
         commands.record(command.id, command.verb, command.arguments, command.author_uid, now, ok=True, outcome=outcome)
         return outcome
@@ -228,6 +237,26 @@ class Housekeeping:
             )
         arrivals.add(path, recipe, command.author_uid, now)
         return {"message": f"Added {safe(path)} for {recipe}.", "jobs": []}
+
+    def _priority(self, command: Command, now: float) -> dict[str, Any]:
+        ids, priority = self._owned(command), int(command.arguments["priority"])
+        if not -PRIORITY_MOST <= priority <= PRIORITY_MOST:
+            raise ReframeError(f"{priority} is no priority.", f"From -{PRIORITY_MOST} to {PRIORITY_MOST}; 0 is usual.")
+        for job_id in ids:
+            jobs.set_priority(job_id, priority, now)
+        self._queues.forget(jobs.ready_steps(ids))
+        return {"message": f"Priority {priority}: {_jobs(ids)}.", "jobs": ids}
+
+    def _switch(self, command: Command, now: float) -> dict[str, Any]:
+        if not self._is_operator(command.author_uid):
+            raise ReframeError("Only the daemon's user, root and `operators:` may do that.", "Ask one of them.")
+        if command.verb == "resume":
+            were = switches.turn_off()
+            return {"message": "Going on." if were else "Nothing was paused.", "jobs": []}
+        switches.turn_on("pause" if command.verb == "pause" else "drain", command.author_uid, now)
+        if command.verb == "pause":
+            return {"message": "No more files are taken until `reframe resume`; jobs go on.", "jobs": []}
+        return {"message": "No more steps are started until `reframe resume`; those that run go on.", "jobs": []}
 
     def _owned(self, command: Command) -> list[int]:
         """The command's jobs. Raises ReframeError if one is not there or not the author's to command."""

@@ -29,7 +29,7 @@ from reframed.media.info import SUBTITLES, kind_of
 from reframed.protocol import Failed, Probed
 from reframed.recipe import Recipe, Recipes
 from reframed.steps import step_class
-from reframed.store import arrivals, companions
+from reframed.store import arrivals, companions, switches
 from reframed.store.arrivals import SightingRow
 from reframed.store.jobs import JobPlan, StepPlan, Verdict
 from reframed.store.ledger import Ledger, Stopped
@@ -302,6 +302,9 @@ class Intake:
     def _take(self, path: bytes, entry: Entry, status: os.stat_result) -> None:
         answer = entry.candidate.verdict
         assert answer is not None
+        if self._ledger.run(lambda: switches.is_on("pause")):
+            self._explain(entry, path, Why("paused", "an operator paused the intake; `reframe resume` goes on"))
+            return
         sidecars = self._sidecars(path, entry)
         if sidecars is None:
             self._explain(entry, path, Why("sidecar", "its subtitles are still arriving"))

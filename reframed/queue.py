@@ -121,6 +121,11 @@ class Queues:
                     self._pending.discard(step_id)
                 return
 
+    def forget(self, steps: Iterable[int]) -> None:
+        """Let steps be offered again, with another priority; what is queued of them already finds them taken."""
+        with self._lock:
+            self._pending -= set(steps)
+
     def stop(self, timeout_s: float) -> None:
         """Let workers end after what they are doing."""
         for consumer in self._consumers:

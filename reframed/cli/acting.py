@@ -50,6 +50,27 @@ def cancel(options: argparse.Namespace) -> int:
     return _send(paths.state_folder(options.config), "cancel", {"jobs": _named(options.job)})
 
 
+def priority(options: argparse.Namespace) -> int:
+    """Let jobs run before or after others."""
+    arguments = {"jobs": _named(options.job), "priority": options.to}
+    return _send(paths.state_folder(options.config), "priority", arguments)
+
+
+def pause(options: argparse.Namespace) -> int:
+    """Take no more files."""
+    return _send(paths.state_folder(options.config), "pause", {})
+
+
+def drain(options: argparse.Namespace) -> int:
+    """Start no more steps."""
+    return _send(paths.state_folder(options.config), "drain", {})
+
+
+def resume(options: argparse.Namespace) -> int:
+    """Go on after pause or drain."""
+    return _send(paths.state_folder(options.config), "resume", {})
+
+
 def _named(ids: list[int]) -> list[int]:
     if not ids:
         raise UsageError("Which job?", "Give the numbers that `reframe jobs` shows.")

@@ -107,6 +107,13 @@ def _acting_verbs(verbs: Any) -> None:
         if name == "retry":
             parser.add_argument("--failed", action="store_true", help="all failed jobs")
 
+    priority = _verb(verbs, "priority", "acting:priority", "let jobs run before others, or after them")
+    priority.add_argument("job", nargs="*", type=int, metavar="JOB")
+    priority.add_argument("--to", type=int, default=5, help="-9 (last) to 9 (first); 0 is usual; default: 5")
+    _verb(verbs, "pause", "acting:pause", "take no more files; jobs go on")
+    _verb(verbs, "drain", "acting:drain", "start no more steps; those that run go on")
+    _verb(verbs, "resume", "acting:resume", "go on after pause or drain")
+
 
 def _setup_verbs(verbs: Any) -> None:
     _verb(verbs, "check", "setup:check", "check the configuration and all recipes", json=True)

@@ -53,6 +53,7 @@ def _gather(state: Path) -> dict[str, Any]:
     about["inboxes"] = reader.folders()
     about["waiting"] = [row | {"path": _path(row["path"])} for row in reader.sightings(200)]
     about["added"] = reader.additions()
+    about["switches"] = reader.switches()
     about["free_bytes"] = _free(state)
     reader.close()
     return about
@@ -65,6 +66,10 @@ def _free(state: Path) -> int:
 
 def _status_lines(about: dict[str, Any]) -> list[str]:
     lines = [_daemon_line(about["daemon"])]
+    if "pause" in about.get("switches", {}):
+        lines.append("Paused: no files are taken. `reframe resume` goes on.")
+    if "drain" in about.get("switches", {}):
+        lines.append("Draining: no steps are started. `reframe resume` goes on.")
     if about["daemon"].get("reload_refused"):
         lines.append("Configuration: the file on disk is refused, the one before it is in force. Run `reframe check`.")
     if not about["jobs"]:

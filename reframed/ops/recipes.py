@@ -41,7 +41,6 @@ def _step(step: RecipeStep) -> dict[str, Any]:
     kind = step_class(step.name)
     info = msgspec.inspect.type_info(kind)
     assert isinstance(info, msgspec.inspect.StructType)
-    defaults = kind()
     return {
         "name": step.name,
         "about": summary(kind),
@@ -52,13 +51,21 @@ def _step(step: RecipeStep) -> dict[str, Any]:
             {
                 "name": field.encode_name,
                 "value": step.options[field.name],
-                "default": getattr(defaults, field.name),
+                "default": _default(field),
+                "required": field.required,
                 "type": describe_type(field.type),
                 "about": _description(field.type),
             }
             for field in info.fields
         ],
     }
+
+
+def _default(field: msgspec.inspect.Field) -> Any:
+    """The value of an option that is not written; None if it must be."""
+    if field.default_factory is not msgspec.NODEFAULT:
+        return field.default_factory()
+    return None if field.default is msgspec.NODEFAULT else field.default
 
 
 def _description(type_: msgspec.inspect.Type) -> str:
@@ -80,7 +87,8 @@ def lines(described: list[dict[str, Any]], *, full: bool) -> list[str]:
                 else [option for option in step["options"] if option["value"] != option["default"]]
             )
             for option in options:
-                allowed = f"({option['type']}; default {_value(option['default'])})"
+                default = "required" if option["required"] else f"default {_value(option['default'])}"
+                allowed = f"({option['type']}; {default})"
                 printed.append(f"    {option['name']}: {_value(option['value'])}  {allowed}")
                 printed += (
                     textwrap.wrap(option["about"], 100, initial_indent=" " * 8, subsequent_indent=" " * 8)

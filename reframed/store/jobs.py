@@ -10,9 +10,9 @@ import peewee
 
 from reframed.arrival import Sidecar
 from reframed.errors import ReframeError
-from reframed.job import State, StepState, may_retry, require
+from reframed.job import ENDED, State, StepState, may_retry, require
 from reframed.protocol import Artifact
-from reframed.store import companions, schema
+from reframed.store import companions, schema, switches
 from reframed.store.schema import ArtifactRow, Event, Job, StepRow
 
 INTERRUPTIONS_MAX = 20
@@ -122,7 +122,12 @@ def next_retry(now: float) -> float | None:
 
 
 def claim(step_id: int, token: str, now: float) -> Claimed | None:
-    """Take a ready step for running, by compare-and-set; None if somebody else did or the job may not run now."""
+    """Take a ready step for running, by compare-and-set; None if somebody else did or the job may not run now.
+
+    While the switch `drain` is on, none may.
+    """
+    if switches.is_on("drain"):
+        return None
     taken = (
         StepRow.update(state=StepState.RUNNING, claim=token, started_at=now, ended_at=None, progress=0.0, left_s=None)
         .where((StepRow.id == step_id) & (StepRow.state == StepState.READY))
@@ -352,6 +357,21 @@ def retry(job_id: int, now: float) -> None:
     ).where(Job.id == job_id).execute()  # fmt: skip
     _rewind(job_id)
     note(job_id, "info", "retried", "Queued again by hand.", now)
+
+
+def set_priority(job_id: int, priority: int, now: float) -> None:
+    """Let a job that has not ended run before those of a lower priority. Raises ReframeError."""
+    job = Job.get_by_id(job_id)
+    if State(job.state) in ENDED:
+        raise ReframeError(f"Job {job.id} is {job.state}: its place in the queue means nothing any more.")
+    Job.update(priority=priority).where(Job.id == job_id).execute()
+    note(job_id, "info", "priority", f"Priority {priority}.", now)
+
+
+def ready_steps(job_ids: Iterable[int]) -> list[int]:
+    """The steps of these jobs that wait for a worker."""
+    rows = StepRow.select(StepRow.id).where((StepRow.state == StepState.READY) & StepRow.job.in_(list(job_ids)))
+    return [row.id for row in rows]
 
 
 def owner(job_id: int) -> int | None:

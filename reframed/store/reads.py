@@ -152,6 +152,10 @@ class Reader:
         """How many files were added by hand and not taken yet."""
         return int(self._all("SELECT COUNT(*) AS n FROM addition")[0]["n"])
 
+    def switches(self) -> dict[str, float]:
+        """What operators switched on (pause: no file is taken; drain: no step is started), and when."""
+        return {row["name"]: row["at"] for row in self._all("SELECT name, at FROM switch")}
+
     def command(self, identity: str) -> Row | None:
         """The outcome of a command, once it was applied: ok, and outcome with message and jobs."""
         found = self._all("SELECT ok, outcome FROM command WHERE id = ?", (identity,))

@@ -142,6 +142,14 @@ class Event(_Row):
     text = peewee.TextField()
 
 
+class Switch(_Row):
+    """Something that an operator switched."""
+
+    name = peewee.TextField(primary_key=True)
+    at = peewee.FloatField()
+    by_uid = peewee.IntegerField()
+
+
 class Command(_Row):
     """A command that was applied or refused."""
 

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import msgspec
 
 from reframed.speech.words import Word, is_unspaced, join
-from reframed.subtitles.atoms import Atom, atoms
+from reframed.subtitles.atoms import Atom, atoms, split_words
 from reframed.subtitles.breaks import CLAUSE_END, between, ends_sentence
 from reframed.subtitles.layout import break_lines
 from reframed.subtitles.profiles import Profile
@@ -224,7 +224,7 @@ def _deal(text: str, weights: Sequence[float], profile: Profile) -> list[str]:
     """
     if len(weights) == 1:
         return [text]
-    words = [Word(0.0, 0.0, part) for part in text.split()]
+    words = [Word(0.0, 0.0, part) for part in split_words(text)]
     found = atoms(words, profile.language, float("inf"), profile.full_width)
     whole = sum(atom.width + 1 for atom in found)
     total = sum(weights)
