@@ -195,7 +195,7 @@ def test_filters(ledger: Ledger) -> None:
         taken = arrival(name, inode=f"1:{number}")
         ledger.run(lambda taken=taken: arrivals.record(taken, [PLAN], None, 1.0))  # type: ignore[misc]
     reader = Reader(ledger.path.parent)
-    assert [row["name"] for row in reader.jobs(Filter(text="a_b"))] == ["a_b.mp4"]
+    assert [row["name"] for row in reader.jobs(Filter(texts=("a_b",)))] == ["a_b.mp4"]
     assert reader.total(Filter(states=("done",))) == 0
     assert reader.counts()["queued"] == 2
     reader.close()

@@ -8,13 +8,16 @@ import sys
 import time
 import uuid
 from pathlib import Path
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
-from reframed.store import arrivals, jobs
+from reframed.errors import UsageError
+from reframed.store import arrivals, jobs, query
 from reframed.store.jobs import Verdict
 from reframed.store.ledger import Ledger
+from reframed.store.reads import ALL
 from tests.conftest import SHORT, Home, wait_for
 from tests.test_ledger import PLAN, arrival
 from tui.app import Dashboard
@@ -106,6 +109,140 @@ def test_a_new_job_does_not_move_the_cursor_off_its_job(tmp_path: Path) -> None:
             assert app.query_one(JobList)._chosen == 3
 
     asyncio.run(drive())
+
+
+def drive(state: Path, steps: Any, size: tuple[int, int] = (80, 24), **options: Any) -> Dashboard:
+    """Open the dashboard and let `steps(pilot)` press keys."""
+    app = Dashboard(state, **options)
+
+    async def run() -> None:
+        async with app.run_test(size=size) as pilot:
+            await steps(pilot)
+
+    asyncio.run(run())
+    return app
+
+
+def posted(state: Path) -> list[tuple[str, dict[str, Any]]]:
+    """The commands that were left, in order."""
+    found = [json.loads(path.read_text()) for path in sorted((state / "commands").glob("*.json"))]
+    return [(item["verb"], item["arguments"]) for item in found]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 10)])
+def test_tabs_and_finding(tmp_path: Path, size: tuple[int, int]) -> None:
+    fill(tmp_path, 30)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await shows(pilot, "0 all 30", "1 running 1")
+        await pilot.press("3")
+        assert "30 ▶" not in await shows(pilot, "29 ✗ failed")
+        await pilot.press("0", "slash", *"12", "enter")
+        await shows(pilot, "12 ·", "Job 12")
+        await pilot.press("slash")
+        await pilot.press("ctrl+u", *"state:runing", "enter")
+        await shows(pilot, "There is no state")
+        await pilot.press("slash", "ctrl+u", *"state:queued", "space", "exclamation_mark", *"2", "enter")
+        assert "19 ·" in await shows(pilot, "Job 19")
+        await pilot.press("slash", "ctrl+u", *"nothing", "enter")
+        await shows(pilot, "No job is like that")
+        await pilot.press("escape")
+        await shows(pilot, "Job 30")
+
+    drive(tmp_path, steps, size)
+
+
+def test_verbs_act_on_all_that_are_marked(tmp_path: Path) -> None:
+    fill(tmp_path, 30)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await shows(pilot, "Job 30")
+        await pilot.press("space", "space", "j", "space")
+        await shows(pilot, "*   30", "*   29", "*   27", "3 marked")
+        await pilot.press("r")
+        await pilot.press("x", "enter")
+        await shows(pilot, "Cancel 3 jobs?")
+        await pilot.press("escape", "x", "y", "P", *"7", "enter")
+        await pilot.press("u", "P", *"much", "enter")
+        await shows(pilot, "a priority is a number")
+        await pilot.press("p", "y", "D", "n")
+
+    drive(tmp_path, steps)
+    assert posted(tmp_path) == [
+        ("retry", {"jobs": [27, 29, 30]}),
+        ("cancel", {"jobs": [27, 29, 30]}),
+        ("priority", {"jobs": [27, 29, 30], "priority": 7}),
+        ("pause", {}),
+    ]
+
+
+def test_pages_of_text_open_and_close(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await shows(pilot, "Job 3")
+        await pilot.press("question_mark")
+        await shows(pilot, "priority, -9 to 9")
+        await pilot.press("escape", "w")
+        await shows(pilot, "has not looked into any inbox")
+        await pilot.press("escape", "enter")
+        assert "\x1b" not in await shows(pilot, "Source:", "transcribe")
+        await pilot.press("q", "o")
+        await shows(pilot, "published nothing")
+        await pilot.press("escape", "l")
+        await pilot.pause(0.2)
+        assert "▶ running" not in screen(pilot.app)  # type: ignore[arg-type]
+        await pilot.press("escape")
+        await shows(pilot, "▶ running")
+        await pilot.press("y")
+        await shows(pilot, "copied: /")
+        await pilot.press("c")
+        await shows(pilot, "copied: reframe retry 3")
+
+    drive(tmp_path, steps, (100, 30))
+
+
+def test_read_only_changes_nothing(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await shows(pilot, "read only")
+        for keys in (["r"], ["x", "y"], ["P", "1", "enter"], ["p", "y"], ["D", "y"]):
+            await pilot.press(*keys)
+            await shows(pilot, "nothing is changed from here" if keys[-1] != "y" else "read only")
+        await pilot.press("q")
+
+    drive(tmp_path, steps, readonly=True)
+    assert posted(tmp_path) == []
+
+
+def test_a_ledger_that_is_locked_or_newer_or_gone_is_said(tmp_path: Path) -> None:
+    fill(tmp_path, 3)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await shows(pilot, "Job 3")
+        for path in tmp_path.glob("ledger.db*"):
+            path.unlink()
+        (tmp_path / "ledger.db").write_bytes(b"not a ledger at all, but something else" * 100)
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        app._reader = None
+        await shows(pilot, "cannot be read")
+        (tmp_path / "ledger.db").unlink()
+        fill(tmp_path, 5)
+        await shows(pilot, "Job 5")
+
+    drive(tmp_path, steps)
+
+
+def test_what_people_type_to_find_jobs() -> None:
+    found = query.parse("state:failed,waiting recipe:styled lang:es inbox:films a_b !trailer 10:30")
+    assert found.states == ("failed", "queued", "blocked")
+    assert (found.recipe, found.language, found.inbox) == ("styled", "es", "films")
+    assert (found.texts, found.without) == (("a_b", "10:30"), ("trailer",))
+    assert query.parse("  ") == ALL
+    with pytest.raises(UsageError, match="did you mean"):
+        query.parse("state:faild")
 
 
 @pytest.mark.slow

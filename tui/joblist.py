@@ -56,6 +56,18 @@ class JobList(ScrollView, can_focus=True):
         self._total = 0
         self._cursor = 0
         self._chosen: int | None = None
+        self.marked: set[int] = set()
+
+    def toggle_mark(self) -> None:
+        """Mark the job under the cursor, or take its mark away; and go on to the next."""
+        if self._chosen is not None:
+            self.marked ^= {self._chosen}
+            self.action_move(1)
+
+    def reset(self) -> None:
+        """Another choice of jobs is shown: begin at its first."""
+        self._pages.clear()
+        self._total = self._cursor = 0
 
     def show(self, total: int) -> None:
         """Take over a changed ledger with `total` jobs. The cursor stays on its job as far as it is still near."""
@@ -111,7 +123,7 @@ class JobList(ScrollView, can_focus=True):
         """One line of the list."""
         index = y + round(self.scroll_offset.y)
         row = self._row(index) if index < self._total else None
-        width = self.size.width
+        width = self.scrollable_content_region.width
         if row is None:
             return Strip.blank(width, self.rich_style)
         style = self.rich_style
@@ -120,10 +132,11 @@ class JobList(ScrollView, can_focus=True):
         glyph, colour = GLYPHS[row["state"]]
         state = Style() if index == self._cursor and self.has_focus else Style.parse(colour)
         tail = _tail(row, self._clock())
-        room = max(8, width - 22 - len(tail))
+        room = max(8, width - 21 - len(tail))
         name = shorten(safe(row["name"]), room).ljust(room)
         segments = [
-            Segment(f"{row['id']:>6} ", style),
+            Segment("*" if row["id"] in self.marked else " ", style + Style(bold=True)),
+            Segment(f"{row['id']:>5} ", style),
             Segment(f"{glyph} {row['state']:<10} ", style + state),
             Segment(f"{name} ", style),
             Segment(tail, style if index == self._cursor else style + Style(dim=True)),

@@ -54,12 +54,19 @@ def _service_verbs(verbs: Any) -> None:
     init = _verb(verbs, "init", "setup:init", "write a commented reframe.yaml and make the inbox and outbox folders")
     init.add_argument("--home", type=Path, metavar="FOLDER", help="where inbox/ and outbox/ go (default: ~/Reframe)")
     _verb(verbs, "run", "setup:run", "run the daemon in the foreground")
-    _verb(verbs, "tui", "setup:tui", "open the dashboard")
+    tui = _verb(verbs, "tui", "setup:tui", "open the dashboard")
+    tui.add_argument("--readonly", action="store_true", help="look, and change nothing")
 
 
 def _reading_verbs(verbs: Any) -> None:
     _verb(verbs, "status", "reading:status", "show what is going on, and why files are not running", json=True)
     jobs = _verb(verbs, "jobs", "reading:jobs", "list jobs, newest first", json=True)
+    jobs.add_argument(
+        "words",
+        nargs="*",
+        metavar="WORD",
+        help="state:failed, recipe:styled, lang:es, inbox:films, text, !text (as in the TUI)",
+    )
     jobs.add_argument("--state", action="append", choices=STATES, help="only these (may be repeated)")
     jobs.add_argument("--recipe", default="", help="only this recipe")
     jobs.add_argument("--name", default="", help="only files whose name contains this")

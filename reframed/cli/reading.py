@@ -12,6 +12,7 @@ from typing import Any
 
 from reframed import lock, paths
 from reframed.errors import EXIT_FAILED, EXIT_OK, ReframeError, UsageError
+from reframed.store import query
 from reframed.store.reads import Filter, Reader, Row
 from reframed.text import duration, safe, shorten, size
 
@@ -115,7 +116,12 @@ def _job_line(row: Row) -> str:
 def jobs(options: argparse.Namespace) -> int:
     """Print jobs as a table or as JSON."""
     reader = Reader(paths.state_folder(options.config))
-    which = Filter(tuple(options.state or ()), options.recipe, options.name)
+    which = query.parse(" ".join(options.words))
+    which = which._replace(
+        states=tuple(options.state or which.states),
+        recipe=options.recipe or which.recipe,
+        texts=(*which.texts, *([options.name] if options.name else [])),
+    )
     rows = reader.jobs(which, options.limit or -1)
     if options.json:
         _print_json(rows)

@@ -22,7 +22,7 @@ def tui(options: argparse.Namespace) -> int:
     from reframed.paths import state_folder
     from tui.app import run as run_app
 
-    run_app(state_folder(options.config))
+    run_app(state_folder(options.config), readonly=options.readonly)
     return EXIT_OK
 
 

@@ -14,7 +14,7 @@ from reframed.errors import ReframeError
 from reframed.paths import LEDGER
 
 Row = dict[str, Any]
-_STATES = ("running", "publishing", "queued", "blocked", "failed", "done", "cancelled")
+STATES = ("running", "publishing", "queued", "blocked", "failed", "done", "cancelled")
 _JOB_COLUMNS = """
     job.id, job.state, job.recipe, job.code, job.reason, job.hint, job.priority, job.attempt, job.failures, job.crashes,
     job.interruptions, job.retry_at, job.created_at, job.started_at, job.ended_at, job.owner_uid, job.review,
@@ -23,11 +23,15 @@ _JOB_COLUMNS = """
 
 
 class Filter(NamedTuple):
-    """Which jobs: states (empty: all), recipe, and a text that the name must contain."""
+    """Which jobs: states (empty: all), recipe, inbox, a language of the results, texts that the name must and must not
+    contain."""
 
     states: tuple[str, ...] = ()
     recipe: str = ""
-    text: str = ""
+    inbox: str = ""
+    language: str = ""
+    texts: tuple[str, ...] = ()
+    without: tuple[str, ...] = ()
 
 
 ALL = Filter()
@@ -47,7 +51,7 @@ class Reader:
     def counts(self) -> dict[str, int]:
         """Jobs by state, every state named."""
         found = {row["state"]: row["n"] for row in self._all("SELECT state, COUNT(*) AS n FROM job GROUP BY state")}
-        return {state: found.get(state, 0) for state in _STATES}
+        return {state: found.get(state, 0) for state in STATES}
 
     def total(self, which: Filter = ALL) -> int:
         """How many jobs match."""
@@ -181,10 +185,24 @@ def _where(which: Filter) -> tuple[str, tuple[Any, ...]]:
     if which.recipe:
         clauses.append("job.recipe = ?")
         values.append(which.recipe)
-    if which.text:
+    if which.inbox:
+        clauses.append("arrival.inbox = ?")
+        values.append(which.inbox)
+    if which.language:
+        clauses.append("EXISTS (SELECT 1 FROM artifact WHERE artifact.job_id = job.id AND suffix LIKE ? ESCAPE '\\')")
+        values.append(_holding(f".{which.language}."))
+    for text in which.texts:
         clauses.append("arrival.display LIKE ? ESCAPE '\\'")
-        values.append("%" + which.text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%")
+        values.append(_holding(text))
+    for text in which.without:
+        clauses.append("arrival.display NOT LIKE ? ESCAPE '\\'")
+        values.append(_holding(text))
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
+
+
+def _holding(text: str) -> str:
+    """A pattern for what contains `text`."""
+    return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
 def _open(path: Path) -> sqlite3.Connection:
@@ -194,13 +212,21 @@ def _open(path: Path) -> sqlite3.Connection:
             "Start it with `reframe run`, or as a service (see the README).",
         )
     try:
-        database = _connect(path, "mode=ro")
+        return _connect(path, "mode=ro")
     except sqlite3.OperationalError as error:
         # Without -wal and -shm (the daemon is down) and without permission to make them, nobody writes: read as it is.
         if _has_wal(path):
             raise _unreadable(path, error) from None
-        database = _connect(path, "immutable=1")
-    return database
+        return _connected(path, "immutable=1")
+    except sqlite3.Error as error:  # it is no ledger
+        raise _unreadable(path, error) from None
+
+
+def _connected(path: Path, how: str) -> sqlite3.Connection:
+    try:
+        return _connect(path, how)
+    except sqlite3.Error as error:
+        raise _unreadable(path, error) from None
 
 
 def _connect(path: Path, how: str) -> sqlite3.Connection:
