@@ -119,6 +119,15 @@ def test_packages_of_an_existing_argos_translate_are_found(tmp_path: Path, monke
         models.remove("en-es", tmp_path / "models")  # not ours to remove
 
 
+def test_a_package_that_is_put_into_the_folder_is_used(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    argos.folder(tmp_path).mkdir(parents=True)
+    shutil.copy(ARGOS / "translate-en_es-0_1.argosmodel", argos.folder(tmp_path))
+    (argos.folder(tmp_path) / "broken.argosmodel").write_bytes(b"PK")
+    assert [item.pair for item in models.installed(tmp_path)] == ["en-es"]
+    assert argos.Argos("en", "es", Setup(tmp_path)).translate([PHRASES[0][0]]) == [PHRASES[0][1]]
+    assert "broken.argosmodel is damaged" in caplog.text
+
+
 def test_the_shortest_way_is_taken() -> None:
     pairs = [("es", "en"), ("en", "fr"), ("es", "it"), ("it", "de"), ("de", "fr"), ("fr", "pl")]
     assert route("es", "fr", pairs, "en") == ("es", "en", "fr")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import shutil
 import stat
@@ -19,6 +20,7 @@ from reframed.translation.engine import Setup, no_pair, route
 NAME = "argos"
 SUFFIX = ".argosmodel"
 _LARGEST_BYTES = 4_000_000_000
+log = logging.getLogger(__name__)
 _WANTED = ("metadata.json", "sentencepiece.model", "model/model.bin")
 _BATCH = 32
 
@@ -53,8 +55,9 @@ def library_folder() -> Path:
 
 
 def packages(models_folder: Path) -> list[Package]:
-    """Every usable package, ours before those of argos-translate; one a pair."""
+    """Every usable package, ours before those of argos-translate; one a pair. Files that were put there are unpacked."""
     found: dict[str, Package] = {}
+    _unpack_dropped(folder(models_folder))
     for place, origin in ((folder(models_folder), "installed"), (library_folder(), "argos-translate")):
         try:
             paths = sorted(path for path in place.iterdir() if path.is_dir() and path.name[0] != ".")
@@ -65,6 +68,17 @@ def packages(models_folder: Path) -> list[Package]:
             if package is not None:
                 found.setdefault(package.name, package)
     return list(found.values())
+
+
+def _unpack_dropped(place: Path) -> None:
+    for archive in sorted(place.glob(f"[!.]*{SUFFIX}")):
+        target = archive.with_suffix("")
+        if target.exists():
+            continue
+        try:
+            unpack(archive, target)
+        except ReframeError as error:
+            log.warning("%s %s", error.message, error.hint)
 
 
 def _read(path: Path, origin: str) -> Package | None:
@@ -83,7 +97,7 @@ def _read(path: Path, origin: str) -> Package | None:
 def unpack(archive: Path, target: Path) -> Package:
     """Unpack an .argosmodel file into the new folder `target`. Raises ReframeError; then nothing is left behind."""
     name = safe(archive.name)
-    partial = target.with_name(f".{target.name}.partial")
+    partial = target.with_name(f".{target.name}.{os.getpid()}.partial")
     shutil.rmtree(partial, ignore_errors=True)
     try:
         with zipfile.ZipFile(archive) as file:
