@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: help setup demo test check format bench bench-captions bench-styled bench-translation picture clean
+.PHONY: help setup demo test check format bench bench-captions bench-styled bench-translation bench-tui picture clean
 
 help:
 	@echo "make setup   install Reframe into $(VENV)"
@@ -52,6 +52,9 @@ bench: $(VENV)/.dev
 
 bench-translation: $(VENV)/.dev
 	@$(BIN)/python -m tests.perf.translation
+
+bench-tui: $(VENV)/.dev
+	@$(BIN)/python -m tests.perf.tui
 
 bench-styled: $(VENV)/.dev
 	@$(BIN)/python -m tests.perf.styled

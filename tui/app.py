@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import os
+import textwrap
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import ClassVar, NamedTuple
 
-from rich.text import Text
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
-from textual.widgets import Footer, Input, Log, Static
+from textual.widgets import Footer, Input, Log
 
 from reframed import commands, lock, paths
 from reframed.errors import ReframeError
@@ -20,6 +20,7 @@ from reframed.store.reads import ALL, Reader, Row
 from reframed.text import duration, safe, size
 from tui import detail
 from tui.joblist import JobList
+from tui.lines import Lines
 from tui.page import Page
 
 _REFRESH_S = 0.5
@@ -81,13 +82,13 @@ class Dashboard(App[None]):
     #head { height: 1; background: $panel; padding: 0 1; }
     #tabs { height: 1; padding: 0 1; }
     #jobs { height: 1fr; min-height: 2; }
-    #detail { height: auto; max-height: 7; border-top: solid $primary; padding: 0 1; }
+    #detail { height: 6; border-top: solid $primary; padding: 0 1; }
     #log { height: 1fr; min-height: 3; scrollbar-size: 0 1; border-top: solid $primary; }
     .-short #log { display: none; }
-    .-short #detail { max-height: 5; }
+    .-short #detail { height: 5; }
     .-loud #jobs, .-loud #detail { display: none; }
     .-loud #log { display: block; }
-    #line { height: 1; display: none; background: $warning; color: $text; padding: 0 1; }
+    #tabs.-said { background: $warning; color: $text; }
     #ask { height: 1; display: none; border: none; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -125,7 +126,9 @@ class Dashboard(App[None]):
         self._log_position = 0
         self._follow = True
         self._asking: _Question | None = None
+        self._said = ""
         self._said_until = 0.0
+        self._counts: dict[str, int] = {}
         self._aged_at = 0.0
         self._tab = 0
         self._find = ""
@@ -135,12 +138,11 @@ class Dashboard(App[None]):
 
     def compose(self) -> ComposeResult:
         """Head, tabs, list, detail, log, footer."""
-        yield Static(id="head", markup=False)
-        yield Static(id="tabs", markup=False)
-        yield Static(id="line", markup=False)  # what is said or asked takes the place of the tabs
+        yield Lines("head")
+        yield Lines("tabs")  # or what is said or asked
         yield Input(id="ask", compact=True)
         yield JobList(self._read, time.time)
-        yield Static(id="detail", markup=False)
+        yield Lines("detail")
         yield Log(id="log", max_lines=_LOG_LINES, highlight=False)
         yield Footer(show_command_palette=False)
 
@@ -169,23 +171,29 @@ class Dashboard(App[None]):
                 self._switches = self._reader.switches()
                 self._list.show(self._reader.total(self._which))
                 self._show_detail()
-                self._show_tabs(self._reader.counts())
+                self._counts = self._reader.counts()
+                self._show_tabs()
             if time.monotonic() - self._aged_at > _AGE_S:
                 self._aged_at = time.monotonic()
-                self._list.refresh()  # "3m ago" grows older
+                self._list.freshen()  # "3m ago" grows older
             self._show_head()
             self._show_log()
         except ReframeError as error:
             self._reader, self._version = None, -1
-            self._static("#head").update(Text("Reframe", no_wrap=True))
-            self._static("#detail").update(Text(f"{error.message}\n{error.hint}"))
+            self._lines("head").show(["Reframe"])
+            self._lines("detail").show(self._wrapped([error.message, error.hint]))
 
     @property
     def _list(self) -> JobList:
         return self.screen_stack[0].query_one(JobList)
 
-    def _static(self, name: str) -> Static:
-        return self.screen_stack[0].query_one(name, Static)
+    def _lines(self, name: str) -> Lines:
+        return self.screen_stack[0].query_one(f"#{name}", Lines)
+
+    def _wrapped(self, lines: list[str]) -> list[str]:
+        """Lines that fit the detail pane."""
+        width = max(20, self._lines("detail").size.width)
+        return [part for line in lines for part in textwrap.wrap(line, width, break_long_words=True) or [""]]
 
     def _show_head(self) -> None:
         if not lock.is_held(self._state):
@@ -199,19 +207,25 @@ class Dashboard(App[None]):
             daemon = "daemon running"
         parts = ["Reframe", daemon, f"{size(_free(self._state))} free"]
         parts += ["read only"] if self._readonly else []
-        self._static("#head").update(Text("  ".join(parts), no_wrap=True))
-        if self._asking is None and time.monotonic() > self._said_until:
-            self._show_line(False)
+        self._lines("head").show(["  ".join(parts)])
+        if self._asking is None and self._said and time.monotonic() > self._said_until:
+            self._line("")
 
-    def _show_tabs(self, counts: dict[str, int]) -> None:
-        shown = Text(no_wrap=True)
+    def _show_tabs(self) -> None:
+        """The tabs, or what is said instead."""
+        tabs = self._lines("tabs")
+        tabs.set_class(bool(self._said), "-said")
+        if self._said:
+            tabs.show([self._said])
+            return
+        text, marked = "", (0, 0)
         for number, (name, states) in enumerate(_TABS):
-            count = sum(counts[state] for state in states) if states else sum(counts.values())
-            shown.append(f"{number} {name} {count}", "reverse" if number == self._tab else "")
-            shown.append("  ")
-        if self._find:
-            shown.append(f"/ {safe(self._find)}", "bold")
-        self._static("#tabs").update(shown)
+            count = sum(self._counts[state] for state in states or self._counts)
+            one = f"{number} {name} {count}"
+            if number == self._tab:
+                marked = (len(text), len(text) + len(one))
+            text += f"{one}  "
+        tabs.show([text + (f"/ {safe(self._find)}" if self._find else "")], marked)
 
     def on_job_list_chosen(self, chosen: JobList.Chosen) -> None:
         """Another job is under the cursor."""
@@ -220,28 +234,30 @@ class Dashboard(App[None]):
         self._show_log()
 
     def _show_detail(self) -> None:
-        shown = self._static("#detail")
+        shown = self._lines("detail")
         if self._job is None or self._reader is None:
-            shown.update(Text(_EMPTY if self._which == ALL else _NONE_FOUND))
+            shown.show(self._wrapped([_EMPTY if self._which == ALL else _NONE_FOUND]))
             return
         try:
             self._job = self._reader.job(self._job["id"])
         except ReframeError as error:
-            shown.update(Text(error.message))
+            shown.show(self._wrapped([error.message]))
             return
-        shown.update(Text("\n".join(detail.lines(self._job))))
+        shown.show(self._wrapped(detail.lines(self._job)))
 
     def _show_log(self) -> None:
         """Append what the chosen job's log has grown by."""
         view = self.screen_stack[0].query_one("#log", Log)
         if self._job is None or "attempt" not in self._job:
-            view.clear()
+            if self._log_path is not None:
+                view.clear()
             self._log_path = None
             return
         path = paths.job_log(self._state, self._job["id"], self._job["attempt"])
         if path != self._log_path:
             self._log_path, self._log_position = path, 0
-            view.clear()
+            if view.line_count:
+                view.clear()
         try:
             with path.open("rb") as file:
                 length = file.seek(0, 2)
@@ -298,7 +314,7 @@ class Dashboard(App[None]):
         self._asked = then
         box = self.query_one("#ask", Input)
         box.placeholder, box.value, box.display = about, value, True
-        self._show_line(False)
+        self._lines("tabs").display = False
         box.focus()
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
@@ -308,7 +324,7 @@ class Dashboard(App[None]):
 
     def _close_ask(self) -> None:
         self.query_one("#ask", Input).display = False
-        self._show_line(False)
+        self._lines("tabs").display = True
         self._list.focus()
 
     def action_out(self) -> None:
@@ -331,7 +347,7 @@ class Dashboard(App[None]):
     def action_unmark(self) -> None:
         """Take all marks away."""
         self._list.marked.clear()
-        self._list.refresh()
+        self._list.freshen()
 
     def _targets(self) -> list[int]:
         """The jobs that a verb is for: the marked ones, else the one under the cursor."""
@@ -396,7 +412,7 @@ class Dashboard(App[None]):
     def action_no(self) -> None:
         """Answer a question with no."""
         self._asking = None
-        self._show_line(False)
+        self._line("")
 
     def action_copy_command(self) -> None:
         """Copy the command line of a retry."""
@@ -455,13 +471,8 @@ class Dashboard(App[None]):
         self._line(message)
 
     def _line(self, text: str) -> None:
-        self._static("#line").update(Text(text, no_wrap=True))
-        self._show_line(True)
-
-    def _show_line(self, shown: bool) -> None:
-        typing = self.screen_stack[0].query_one("#ask", Input).display
-        self._static("#line").display = shown and not typing
-        self._static("#tabs").display = not shown and not typing
+        self._said = text
+        self._show_tabs()
 
 
 def _both(one: tuple[str, ...], two: tuple[str, ...]) -> tuple[str, ...]:

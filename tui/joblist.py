@@ -27,6 +27,7 @@ GLYPHS = {
     "cancelled": ("-", "grey62"),
 }
 _PAGE = 100
+_DRAWN_MOST = 1000
 
 
 class JobList(ScrollView, can_focus=True):
@@ -56,6 +57,7 @@ class JobList(ScrollView, can_focus=True):
         self._total = 0
         self._cursor = 0
         self._chosen: int | None = None
+        self._drawn: dict[int, str] = {}  # what was said on each line when it was drawn
         self.marked: set[int] = set()
 
     def toggle_mark(self) -> None:
@@ -68,6 +70,7 @@ class JobList(ScrollView, can_focus=True):
         """Another choice of jobs is shown: begin at its first."""
         self._pages.clear()
         self._total = self._cursor = 0
+        self.refresh()
 
     def show(self, total: int) -> None:
         """Take over a changed ledger with `total` jobs. The cursor stays on its job as far as it is still near."""
@@ -75,11 +78,25 @@ class JobList(ScrollView, can_focus=True):
         self._pages.clear()
         if self._cursor and grown > 0 and self._total:
             self._cursor += grown  # new jobs come in above
+        moved = grown or not total
         self._total = total
         self._cursor = max(0, min(self._cursor, total - 1))
-        self.virtual_size = Size(self.size.width, total)
+        if moved:
+            self.virtual_size = Size(self.size.width, total)
+            self.refresh()
         self._choose()
-        self.refresh()
+        self.freshen()
+
+    def freshen(self) -> None:
+        """Draw again the lines on screen that say something else by now."""
+        top = round(self.scroll_offset.y)
+        for index in range(top, min(self._total, top + self.size.height)):
+            if self._drawn.get(index) != self._said_of(index):
+                self.refresh_line(index)
+
+    def _said_of(self, index: int) -> str:
+        row = self._row(index)
+        return f"{row['id']} {row['state']} {_tail(row, self._clock())} {row['id'] in self.marked}" if row else ""
 
     def _row(self, index: int) -> Row | None:
         page, place = divmod(index, _PAGE)
@@ -98,10 +115,15 @@ class JobList(ScrollView, can_focus=True):
             self.post_message(self.Chosen(job))
 
     def _go(self, index: int) -> None:
+        before, at = self._cursor, self.scroll_offset.y
         self._cursor = max(0, min(index, self._total - 1))
         self.scroll_to_region(Region(0, self._cursor, self.size.width, 1), animate=False)
         self._choose()
-        self.refresh()
+        if self.scroll_offset.y != at:
+            self.refresh()
+            return
+        for line in (before, self._cursor):  # nothing else has changed
+            self.refresh_line(line)
 
     def action_move(self, by: int) -> None:
         """One line up or down."""
@@ -123,6 +145,9 @@ class JobList(ScrollView, can_focus=True):
         """One line of the list."""
         index = y + round(self.scroll_offset.y)
         row = self._row(index) if index < self._total else None
+        if len(self._drawn) > _DRAWN_MOST:
+            self._drawn.clear()
+        self._drawn[index] = self._said_of(index) if row else ""
         width = self.scrollable_content_region.width
         if row is None:
             return Strip.blank(width, self.rich_style)
