@@ -1,10 +1,12 @@
 """Commands are small JSON files in the state folder's spool: they work while the daemon is down, and from any script.
 
-The author of a command is the owner of its file; nothing inside the file is believed about that.
+The author of a command is the owner of its file; nothing inside the file is believed about that. What does not fit into a
+command (edited captions) lies beside it as ID.payload, written first.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -19,8 +21,10 @@ from reframed.paths import COMMANDS
 from reframed.text import safe
 
 MAX_BYTES = 64_000
+PAYLOAD_MAX_BYTES = 20_000_000
+_PAYLOAD = ".payload"
 _NAME = re.compile(r"[\w-]{1,80}\.json", re.ASCII)
-VERBS = ("add", "cancel", "retry", "priority", "pause", "drain", "resume")
+VERBS = ("add", "cancel", "retry", "priority", "pause", "drain", "resume", "recaption", "restyle")
 _SPOOL_MODE = 0o1733  # anybody may leave a command, nobody may read or remove another's; the daemon judges the author
 
 
@@ -50,8 +54,10 @@ def make_spool(state: Path) -> Path:
     return spool
 
 
-def post(state: Path, verb: str, arguments: dict[str, Any]) -> str:
+def post(state: Path, verb: str, arguments: dict[str, Any], payload: bytes | None = None) -> str:
     """Leave a command for the daemon; its id. Raises ReframeError if the spool cannot be written."""
+    if payload is not None and len(payload) > PAYLOAD_MAX_BYTES:
+        raise ReframeError("That is too much for one command.", f"At most {PAYLOAD_MAX_BYTES // 1_000_000} MB.")
     spool = state / COMMANDS
     identity = f"{time.time_ns():020d}-{uuid.uuid4().hex[:8]}"
     temporary, final = spool / f".{identity}.tmp", spool / f"{identity}.json"
@@ -60,12 +66,9 @@ def post(state: Path, verb: str, arguments: dict[str, Any]) -> str:
         state.mkdir(parents=True, exist_ok=True)
         if not spool.exists():
             make_spool(state)
-        with temporary.open("xb") as file:
-            os.fchmod(file.fileno(), 0o644)
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.rename(final)
+        if payload is not None:
+            _write(temporary, payload, payload_path(final))
+        _write(temporary, data, final)
     except OSError as error:
         raise ReframeError(
             f"The command could not be left in {safe(str(spool))}: {error.strerror}.",
@@ -74,10 +77,49 @@ def post(state: Path, verb: str, arguments: dict[str, Any]) -> str:
     return identity
 
 
+def _write(temporary: Path, data: bytes, final: Path) -> None:
+    with temporary.open("xb") as file:
+        os.fchmod(file.fileno(), 0o644)
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.rename(final)
+
+
+def payload_path(path: Path) -> Path:
+    """Where what belongs to the command at `path` lies."""
+    return path.with_suffix(_PAYLOAD)
+
+
+def payload(command: Command) -> bytes:
+    """What was left beside a command, by the same author. Raises ReframeError if there is no such thing."""
+    path = payload_path(command.path)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        with os.fdopen(handle, "rb") as file:
+            status = os.fstat(handle)
+            sound = stat.S_ISREG(status.st_mode) and status.st_uid == command.author_uid
+            if sound and status.st_size <= PAYLOAD_MAX_BYTES:
+                return file.read(PAYLOAD_MAX_BYTES)
+    except OSError as error:
+        raise ReframeError(f"What belongs to the command cannot be read: {error.strerror}.", "Send it again.") from None
+    raise ReframeError("What belongs to the command is not its author's, or too large.", "Send it again.")
+
+
+def stray_payloads(state: Path, before: float) -> list[Path]:
+    """Payloads older than `before` (seconds since 1970): whoever wrote them never left the command."""
+    found = []
+    for path in (state / COMMANDS).glob(f"*{_PAYLOAD}"):
+        with contextlib.suppress(OSError):
+            if path.lstat().st_mtime < before and not path.with_suffix(".json").exists():
+                found.append(path)
+    return found
+
+
 def pending(state: Path) -> list[Command | Malformed]:
     """What lies in the spool, oldest first."""
     try:
-        names = sorted(name for name in os.listdir(state / COMMANDS) if not name.startswith("."))
+        names = sorted(name for name in os.listdir(state / COMMANDS) if name[:1] != "." and not name.endswith(_PAYLOAD))
     except OSError:
         return []
     return [_read(state / COMMANDS / name) for name in names]

@@ -237,8 +237,7 @@ class Daemon:
         journal.set_level(settings.log.level)
         make_folders(settings, inboxes=config_file(self._path) is None)
         self._slots.adopt(settings)
-        self._housekeeping.config = settings
-        self._housekeeping.recipes = recipes
+        self._housekeeping.adopt(settings, recipes)
         self._intake.reload(settings, recipes)
         self._housekeeping.wake()
         self._about(reloaded_at=time.time())

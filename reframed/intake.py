@@ -79,7 +79,7 @@ class Intake:
         self._postponed: dict[bytes, float] = {}  # files that met an unexpected error
         self._answers: list[tuple[bytes, Identity, Probed | Failed | None]] = []
         self._known: set[tuple[str, Identity]] = set()
-        self._folders: list[tuple[str, str, str, str]] = []
+        self._folders: list[tuple[str, str, str, str, float]] = []
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self.failed: BaseException | None = None
         self.looking_at: tuple[str, float] | None = None
@@ -209,7 +209,7 @@ class Intake:
         started = time.monotonic()
         look = watched.scanner.look(full=now >= watched.full_at)
         if now >= watched.full_at:
-            watched.full_at = now + FULL_LOOK_EVERY_S
+            watched.full_at, watched.looked_at = now + FULL_LOOK_EVERY_S, time.time()
         took = time.monotonic() - started
         pause = NETWORK_LOOK_EVERY_S if watched.network else LOOK_EVERY_S
         watched.look_at = now + max(pause, min(500 * took, LOOK_PAUSE_MAX_S))
@@ -410,7 +410,7 @@ class Intake:
 
     def _write_folders(self) -> None:
         rows = [
-            (item.inbox.name, item.inbox.path, "polling" if item.polled else "events", item.trouble)
+            (item.inbox.name, item.inbox.path, "polling" if item.polled else "events", item.trouble, item.looked_at)
             for item in self._watched
         ]
         if rows != self._folders:

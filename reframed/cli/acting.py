@@ -56,6 +56,22 @@ def priority(options: argparse.Namespace) -> int:
     return _send(paths.state_folder(options.config), "priority", arguments)
 
 
+def recaption(options: argparse.Namespace) -> int:
+    """Give a job captions."""
+    from reframed.subtitles import files, given
+
+    files.read(options.file)  # a broken file is refused here, with the reason
+    language = options.language or given.parts(options.file.name)[1]
+    format_ = options.file.suffix.lower().lstrip(".")
+    arguments = {"jobs": [options.job], "language": language, "format": format_}
+    return _send(paths.state_folder(options.config), "recaption", arguments, options.file.read_bytes())
+
+
+def restyle(options: argparse.Namespace) -> int:
+    """Render a job again in another style."""
+    return _send(paths.state_folder(options.config), "restyle", {"jobs": [options.job], "style": options.style})
+
+
 def pause(options: argparse.Namespace) -> int:
     """Take no more files."""
     return _send(paths.state_folder(options.config), "pause", {})
@@ -77,8 +93,8 @@ def _named(ids: list[int]) -> list[int]:
     return ids
 
 
-def _send(state: Path, verb: str, arguments: dict[str, Any]) -> int:
-    identity = commands.post(state, verb, arguments)
+def _send(state: Path, verb: str, arguments: dict[str, Any], payload: bytes | None = None) -> int:
+    identity = commands.post(state, verb, arguments, payload)
     if not lock.is_held(state):
         print("The daemon is not running: this is done when it starts (`reframe run`).")
         return EXIT_OK

@@ -114,6 +114,15 @@ def _acting_verbs(verbs: Any) -> None:
         if name == "retry":
             parser.add_argument("--failed", action="store_true", help="all failed jobs")
 
+    recaption = _verb(verbs, "recaption", "acting:recaption", "give a job captions of your own, and let it start again")
+    recaption.add_argument("job", type=int, metavar="JOB")
+    recaption.add_argument(
+        "file", type=Path, metavar="FILE", help="a subtitle file; a copy of it is kept beside the video"
+    )
+    recaption.add_argument("--language", default="", metavar="TAG", help="default: from the name, FILE.en.srt")
+    restyle = _verb(verbs, "restyle", "acting:restyle", "render a job again in another style")
+    restyle.add_argument("job", type=int, metavar="JOB")
+    restyle.add_argument("style", metavar="STYLE", help="see `reframe style`")
     priority = _verb(verbs, "priority", "acting:priority", "let jobs run before others, or after them")
     priority.add_argument("job", nargs="*", type=int, metavar="JOB")
     priority.add_argument("--to", type=int, default=5, help="-9 (last) to 9 (first); 0 is usual; default: 5")

@@ -34,6 +34,7 @@ class Watched:
         self.polled = polls(inbox)
         self.look_at = 0.0
         self.full_at = 0.0
+        self.looked_at = 0.0  # wall clock
         self.reasons: dict[bytes, Why] = {}
         self.trouble = ""
         self.folders = 0

@@ -165,8 +165,8 @@ def clear_sightings() -> None:
     schema.Sighting.delete().execute()
 
 
-def replace_folders(rows: Iterable[tuple[str, str, str, str]]) -> None:
-    """Write name, path, mode and trouble of every inbox."""
+def replace_folders(rows: Iterable[tuple[str, str, str, str, float]]) -> None:
+    """Write name, path, mode, trouble and the time of the last whole look of every inbox."""
     schema.Folder.delete().execute()
-    for name, path, mode, trouble in rows:
-        schema.Folder.create(inbox=name, path=path, mode=mode, trouble=trouble)
+    for name, path, mode, trouble, looked_at in rows:
+        schema.Folder.create(inbox=name, path=path, mode=mode, trouble=trouble, looked_at=looked_at)

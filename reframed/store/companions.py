@@ -26,6 +26,13 @@ def add(arrival_id: int, sidecars: Iterable[Sidecar]) -> None:
         )
 
 
+def replace(arrival_id: int, sidecar: Sidecar) -> None:
+    """Let `sidecar` take the place of those in its language; the files themselves stay."""
+    mine = (Companion.arrival == arrival_id) & Companion.language.in_([sidecar.language, ""])
+    Companion.delete().where(mine | (Companion.path == sidecar.path)).execute()
+    add(arrival_id, [sidecar])
+
+
 def of(arrival_id: int) -> tuple[tuple[int, Sidecar], ...]:
     """The files that came along with an arrival, where they are now, each with its id."""
     rows = Companion.select().where(Companion.arrival == arrival_id).order_by(Companion.id)

@@ -359,6 +359,38 @@ def retry(job_id: int, now: float) -> None:
     note(job_id, "info", "retried", "Queued again by hand.", now)
 
 
+def require_retry(job_id: int) -> None:
+    """Raise ReframeError unless the job may be queued again."""
+    job = Job.get_by_id(job_id)
+    if not may_retry(job.state):
+        raise ReframeError(f"Job {job_id} is {job.state}: it has to end first.", "Or cancel it.")
+
+
+def source(job_id: int) -> tuple[int, bytes]:
+    """The arrival of a job, and the path where its file is now."""
+    arrival = Job.get_by_id(job_id).arrival
+    return int(arrival.id), bytes(arrival.place)
+
+
+def option(job_id: int, step: str, name: str, default: Any = None) -> Any:
+    """The value of an option of a job's step (`default`: it is not written); None if the job has no such step."""
+    row = schema.one(StepRow.select().where((StepRow.job == job_id) & (StepRow.name == step)))
+    return msgspec.json.decode(row.options).get(name, default) if row is not None else None
+
+
+def set_option(job_id: int, step: str, name: str, value: Any) -> None:
+    """Change an option of a job's step. Raises ReframeError if the job has no such step, or runs."""
+    require_retry(job_id)
+    rows = list(StepRow.select().where((StepRow.job == job_id) & (StepRow.name == step)))
+    if not rows:
+        raise ReframeError(
+            f"Job {job_id} has no step {step}.", f"`reframe add --recipe {step} FILE` makes one that has."
+        )
+    for row in rows:
+        options = msgspec.json.decode(row.options) | {name: value}
+        StepRow.update(options=msgspec.json.encode(options).decode()).where(StepRow.id == row.id).execute()
+
+
 def set_priority(job_id: int, priority: int, now: float) -> None:
     """Let a job that has not ended run before those of a lower priority. Raises ReframeError."""
     job = Job.get_by_id(job_id)

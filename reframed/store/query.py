@@ -1,12 +1,15 @@
-"""What people type to find jobs: `state:failed recipe:shorts lang:es holiday !trailer`."""
+"""What people type to find jobs: `state:failed recipe:shorts lang:es since:2026-11-01 owner:anna holiday !trailer`."""
 
 from __future__ import annotations
+
+import datetime
+import pwd
 
 from reframed.errors import UsageError
 from reframed.store.reads import STATES, Filter
 from reframed.text import did_you_mean, listing, safe
 
-_KEYS = ("state", "recipe", "lang", "inbox")
+_KEYS = ("state", "recipe", "lang", "inbox", "owner", "since", "until", "date")
 # Words for several states at once.
 _GROUPS = {
     "running": ("running", "publishing"),
@@ -22,11 +25,14 @@ def parse(text: str) -> Filter:
     wanted: dict[str, str] = {}
     texts: list[str] = []
     without: list[str] = []
+    when = {"since": 0.0, "until": 0.0}
     for word in text.split():
         key, colon, value = word.partition(":")
         if colon and key.lower() in _KEYS and value:
             if key.lower() == "state":
                 states += _states(value.lower())
+            elif key.lower() in ("since", "until", "date"):
+                when |= _when(key.lower(), value)
             else:
                 wanted[key.lower()] = value
         elif word.startswith("!") and len(word) > 1:
@@ -40,7 +46,38 @@ def parse(text: str) -> Filter:
         language=wanted.get("lang", ""),
         texts=tuple(texts),
         without=tuple(without),
+        owner_uid=_uid(wanted["owner"]) if "owner" in wanted else None,
+        **when,
     )
+
+
+def _when(key: str, value: str) -> dict[str, float]:
+    """A day (2026-11-21), a month (2026-11) or a year, as seconds: all of it, from it on, or up to its end."""
+    parts = value.split("-")
+    try:
+        year, month, day = (int(part) for part in [*parts, "1", "1"][:3])
+        first = datetime.datetime(year, month, day)
+        if len(parts) > 3:
+            raise ValueError
+    except ValueError:
+        raise UsageError(f'"{safe(value)}" is not a date.', "Like 2026-11-21, 2026-11 or 2026.") from None
+    if len(parts) == 3:
+        after = first + datetime.timedelta(days=1)
+    else:
+        months = 12 if len(parts) == 1 else 1
+        year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
+        after = first.replace(year=year, month=month + 1)
+    found = {"since": first.timestamp(), "until": after.timestamp()}
+    return found if key == "date" else {key: found[key]}
+
+
+def _uid(name: str) -> int:
+    if name.isdecimal():
+        return int(name)
+    try:
+        return pwd.getpwnam(name).pw_uid
+    except KeyError:
+        raise UsageError(f'There is no user "{safe(name)}" on this machine.', "Or give a number, owner:1000.") from None
 
 
 def _states(value: str) -> tuple[str, ...]:

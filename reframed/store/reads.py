@@ -15,6 +15,21 @@ from reframed.paths import LEDGER
 
 Row = dict[str, Any]
 STATES = ("running", "publishing", "queued", "blocked", "failed", "done", "cancelled")
+# Seconds of work for each second of media, over the newest runs; as in jobs.pace.
+_PACE = """
+    SELECT SUM(took) / SUM(media_s) AS pace FROM (
+        SELECT ended_at - started_at AS took, media_s FROM step
+        WHERE name = ? AND cached = 0 AND media_s > 0 AND ended_at IS NOT NULL AND started_at IS NOT NULL
+        ORDER BY ended_at DESC LIMIT 20
+    )
+"""
+_DAYS = """
+    SELECT date(job.ended_at, 'unixepoch', 'localtime') AS day,
+        SUM(job.state = 'done') AS done, SUM(job.state = 'failed') AS failed, SUM(job.state = 'cancelled') AS cancelled,
+        SUM(CASE WHEN job.state = 'done' THEN (SELECT MAX(media_s) FROM step WHERE step.job_id = job.id) END) AS media_s,
+        SUM((SELECT SUM(size_bytes) FROM artifact WHERE artifact.job_id = job.id AND suffix != '')) AS size_bytes
+    FROM job {join} {where} GROUP BY day ORDER BY day DESC LIMIT ?
+"""
 _JOB_COLUMNS = """
     job.id, job.state, job.recipe, job.code, job.reason, job.hint, job.priority, job.attempt, job.failures, job.crashes,
     job.interruptions, job.retry_at, job.created_at, job.started_at, job.ended_at, job.owner_uid, job.review,
@@ -24,7 +39,7 @@ _JOB_COLUMNS = """
 
 class Filter(NamedTuple):
     """Which jobs: states (empty: all), recipe, inbox, a language of the results, texts that the name must and must not
-    contain."""
+    contain, an owner, and from when until when (seconds since 1970; 0: any time) they arrived."""
 
     states: tuple[str, ...] = ()
     recipe: str = ""
@@ -32,6 +47,9 @@ class Filter(NamedTuple):
     language: str = ""
     texts: tuple[str, ...] = ()
     without: tuple[str, ...] = ()
+    owner_uid: int | None = None
+    since: float = 0.0
+    until: float = 0.0
 
 
 ALL = Filter()
@@ -56,8 +74,8 @@ class Reader:
     def total(self, which: Filter = ALL) -> int:
         """How many jobs match."""
         where, values = _where(which)
-        sql = f"SELECT COUNT(*) AS n FROM job JOIN arrival ON arrival.id = arrival_id {where}"  # noqa: S608 - as in jobs
-        return int(self._all(sql, values)[0]["n"])
+        join = "JOIN arrival ON arrival.id = arrival_id" if "arrival." in where else ""
+        return int(self._all(f"SELECT COUNT(*) AS n FROM job {join} {where}", values)[0]["n"])  # noqa: S608 - as in jobs
 
     def jobs(self, which: Filter = ALL, limit: int = -1, offset: int = 0) -> list[Row]:
         """Matching jobs, newest first, each with its current step."""
@@ -148,7 +166,7 @@ class Reader:
     def folders(self) -> list[Row]:
         """The inboxes as the daemon last saw them."""
         return self._all(
-            "SELECT folder.inbox, path, mode, trouble, "
+            "SELECT folder.*, "
             "(SELECT COUNT(*) FROM sighting WHERE sighting.inbox = folder.inbox) AS waiting FROM folder ORDER BY inbox"
         )
 
@@ -164,6 +182,46 @@ class Reader:
         """The outcome of a command, once it was applied: ok, and outcome with message and jobs."""
         found = self._all("SELECT ok, outcome FROM command WHERE id = ?", (identity,))
         return {"ok": bool(found[0]["ok"]), **json.loads(found[0]["outcome"])} if found else None
+
+    def busy(self) -> dict[str, int]:
+        """How many steps run now, by the kind of their slot."""
+        rows = self._all("SELECT slot, COUNT(*) AS n FROM step WHERE state = 'running' GROUP BY slot")
+        return {row["slot"]: row["n"] for row in rows}
+
+    def estimate(self, job: Row) -> float | None:
+        """Seconds of work that are left in a job (as `job` gives it), by what its steps took lately on this machine.
+
+        None: a step of it has never run here, or nobody knows how long the file plays.
+        """
+        plays_s = (job["media"] or {}).get("duration_s") or 0.0
+        left_s = 0.0
+        for step in job["steps"]:
+            if step["state"] == "done":
+                continue
+            if step["left_s"] is not None and step["state"] == "running":
+                left_s += step["left_s"]
+                continue
+            pace = self._all(_PACE, (step["name"],))[0]["pace"]
+            if pace is None or not plays_s:
+                return None
+            left_s += pace * plays_s
+        return left_s
+
+    def files(self, job_id: int, kind: str) -> list[Row]:
+        """The artifacts of one kind that a job made: key (its place in the cache), file, suffix, about."""
+        rows = self._all(
+            "SELECT key, file, suffix, about FROM artifact WHERE job_id = ? AND kind = ? ORDER BY id", (job_id, kind)
+        )
+        return [row | {"about": json.loads(row["about"])} for row in rows]
+
+    def days(self, which: Filter = ALL, limit: int = 366) -> list[Row]:
+        """The days on which matching jobs ended, newest first: done, failed, cancelled, media_s, size_bytes of results."""
+        where, values = _where(which)
+        join = "JOIN arrival ON arrival.id = arrival_id" if "arrival." in where else ""
+        return self._all(
+            _DAYS.format(join=join, where=f"{where} {'AND' if where else 'WHERE'} job.ended_at IS NOT NULL"),
+            (*values, limit),
+        )
 
     def version(self) -> int:
         """A number that changes whenever anything in the ledger does."""
@@ -191,6 +249,15 @@ def _where(which: Filter) -> tuple[str, tuple[Any, ...]]:
     if which.language:
         clauses.append("EXISTS (SELECT 1 FROM artifact WHERE artifact.job_id = job.id AND suffix LIKE ? ESCAPE '\\')")
         values.append(_holding(f".{which.language}."))
+    if which.owner_uid is not None:
+        clauses.append("job.owner_uid = ?")
+        values.append(which.owner_uid)
+    if which.since:
+        clauses.append("job.created_at >= ?")
+        values.append(which.since)
+    if which.until:
+        clauses.append("job.created_at < ?")
+        values.append(which.until)
     for text in which.texts:
         clauses.append("arrival.display LIKE ? ESCAPE '\\'")
         values.append(_holding(text))

@@ -192,6 +192,7 @@ class Folder(_Row):
     path = peewee.TextField()
     mode = peewee.TextField()
     trouble = peewee.TextField()
+    looked_at = peewee.FloatField(default=0.0)
 
 
 def one(query: Any) -> Any:

@@ -59,20 +59,24 @@ class _Saved(Struct):
 
 
 def write(cues: Sequence[Cue], path: Path, format_: str, *, language: str = "", word_times: bool = False) -> None:
-    """Write `cues` as one of FORMATS: UTF-8 without a byte order mark, LF line ends.
+    """Write `cues` as one of FORMATS: UTF-8 without a byte order mark, LF line ends."""
+    text = written(cues, format_, language=language, word_times=word_times)
+    path.write_text(text, encoding="utf-8", newline="\n")
+
+
+def written(cues: Sequence[Cue], format_: str, *, language: str = "", word_times: bool = False) -> str:
+    """`cues` as the text of a file in one of FORMATS.
 
     `word_times` puts the time of every word into WebVTT, as players use for karaoke. JSON holds words and probabilities;
     text holds one paragraph a pause.
     """
     if format_ == "txt":
-        text = as_text(cues)
-    elif format_ == "json":
-        text = as_json(cues, language)
-    elif format_ == "vtt":
-        text = _vtt(cues, word_times)
-    else:
-        text = _subtitles(cues).to_string(format_)
-    path.write_text(text, encoding="utf-8", newline="\n")
+        return as_text(cues)
+    if format_ == "json":
+        return as_json(cues, language)
+    if format_ == "vtt":
+        return _vtt(cues, word_times)
+    return str(_subtitles(cues).to_string(format_))
 
 
 def _subtitles(cues: Sequence[Cue]) -> pysubs2.SSAFile:
