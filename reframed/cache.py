@@ -12,6 +12,7 @@ import msgspec
 from msgspec import Struct
 
 from reframed.filesystem import fsync_folder, write_atomic
+from reframed.paths import cached
 from reframed.protocol import Artifact, Settings
 from reframed.steps.base import Step, digest
 
@@ -34,7 +35,7 @@ class Cache:
 
     def place(self, key: str) -> Path:
         """The folder of `key`."""
-        return self.folder / key[:2] / key
+        return cached(self.folder, key)
 
     def get(self, key: str) -> list[Artifact] | None:
         """The artifacts under `key`, if every file is there in its full size. Marks the entry as used."""

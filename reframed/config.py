@@ -126,6 +126,21 @@ class Log(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     level: Annotated[Literal["debug", "info", "warning", "error"], Meta(description="The least level.")] = "info"
 
 
+class Tui(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How the dashboard looks and which keys it has."""
+
+    theme: Annotated[Literal["dark", "light"], Meta(description="Colours for a dark or a light terminal.")] = "dark"
+    ascii: Annotated[
+        bool | Literal["auto"], Meta(description="Only ASCII signs; auto: when the locale has no UTF-8.")
+    ] = "auto"
+    keys: Annotated[
+        dict[str, str],
+        Meta(
+            description="Other keys, by name: `retry: ctrl+r`. `?` in the dashboard shows all; names are in the README."
+        ),
+    ] = {}
+
+
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """The whole of reframe.yaml. Without a file, one inbox for captions under ~/Reframe."""
 
@@ -138,6 +153,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     retention: Retention = Retention()
     limits: Limits = Limits()
     log: Log = Log()
+    tui: Tui = Tui()
     offline: Annotated[bool, Meta(description="Refuse whatever would open a network connection.")] = False
     operators: Annotated[
         list[str], Meta(description="Users, besides the daemon's own and root, who may command every job.")
@@ -192,6 +208,15 @@ def read(path: Path | None = None) -> ConfigFile:
     file = ConfigFile(_resolve(config, found.resolve().parent), source, root)
     _check(file)
     return file
+
+
+def tui_settings(node: Any) -> Tui:
+    """The section `tui:` alone, for a dashboard that must open at once. Raises ConfigError."""
+    source = yamlfile.Source("tui:")
+    found = yamltypes.convert(node, Tui, source)
+    source.raise_faults()
+    assert found is not None
+    return found
 
 
 def default_config() -> Config:

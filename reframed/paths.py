@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Any
 
 from reframed.errors import ConfigError, Fault
 
@@ -52,18 +53,24 @@ def config_file(explicit: Path | None = None) -> Path | None:
 
 def state_folder(explicit: Path | None = None) -> Path:
     """The state folder, read from the configuration without checking the rest. Raises ConfigError."""
+    return state_and_section(explicit)[0]
+
+
+def state_and_section(explicit: Path | None = None, section: str = "") -> tuple[Path, Any]:
+    """The state folder, and the YAML node of one section (None: it is not there). Raises ConfigError."""
     file = config_file(explicit)
     if file is None:
-        return default_state()
+        return default_state(), None
     from reframed import yamlfile
 
     root, source = yamlfile.read(file)
     entries = yamlfile.mapping(root, "", source) if root is not None else {}
     source.raise_faults()
+    node = entries[section][1] if section in entries else None
     state = entries["state"][1].value if "state" in entries else ""
     if not isinstance(state, str) or not state:
-        return default_state()
-    return Path(os.path.abspath(os.path.join(file.resolve().parent, os.path.expanduser(state))))
+        return default_state(), node
+    return Path(os.path.abspath(os.path.join(file.resolve().parent, os.path.expanduser(state)))), node
 
 
 def shipped(name: str) -> Path:
@@ -76,6 +83,11 @@ def shipped(name: str) -> Path:
 def kept_folder(state: Path, job: int, step: int) -> Path:
     """What a step of a job keeps between its attempts."""
     return state / KEPT / f"{job}-{step}"
+
+
+def cached(cache: Path, key: str) -> Path:
+    """The folder of a finished step in the cache."""
+    return cache / key[:2] / key
 
 
 def job_log(state: Path, job: int, attempt: int) -> Path:

@@ -207,9 +207,10 @@ def test_read_only_changes_nothing(tmp_path: Path) -> None:
 
     async def steps(pilot: Pilot[None]) -> None:
         await shows(pilot, "read only")
-        for keys in (["r"], ["x", "y"], ["P", "1", "enter"], ["p", "y"], ["D", "y"]):
+        for keys in (["r"], ["x"], ["P"], ["p"], ["D"]):
             await pilot.press(*keys)
-            await shows(pilot, "nothing is changed from here" if keys[-1] != "y" else "read only")
+            await shows(pilot, "nothing is changed from here")
+            pilot.app.line("")  # type: ignore[attr-defined]
         await pilot.press("q")
 
     drive(tmp_path, steps, readonly=True)
@@ -226,7 +227,7 @@ def test_a_ledger_that_is_locked_or_newer_or_gone_is_said(tmp_path: Path) -> Non
         (tmp_path / "ledger.db").write_bytes(b"not a ledger at all, but something else" * 100)
         app = pilot.app
         assert isinstance(app, Dashboard)
-        app._reader = None
+        app.reader = None
         await shows(pilot, "cannot be read")
         (tmp_path / "ledger.db").unlink()
         fill(tmp_path, 5)
@@ -271,7 +272,7 @@ def test_in_a_real_terminal_with_a_real_daemon(home: Home) -> None:
         (home.inbox / "bad.wav").write_text("no sound")
         wait_for(lambda: "✗ failed" in seen(), 20)
         home.stop()
-        wait_for(lambda: "daemon stopped" in seen(), 10)
+        wait_for(lambda: "stopped: reframe run" in seen(), 10)
         press("q")
     finally:
         subprocess.run([*tmux, "kill-server"], check=False)

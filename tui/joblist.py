@@ -5,27 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+from rich.cells import set_cell_size
 from rich.segment import Segment
 from rich.style import Style
+from textual import events
 from textual.binding import Binding, BindingType
-from textual.geometry import Region, Size
+from textual.geometry import Size
 from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
 from reframed.store.reads import Row
-from reframed.text import duration, safe, shorten
+from reframed.text import safe, shorten
+from tui.looks import Looks
+from tui.times import about, ago
 
-# State is glyph and word; colour only helps, and blue and orange are told apart by everybody.
-GLYPHS = {
-    "queued": ("·", "grey62"),
-    "blocked": ("!", "dark_orange"),
-    "running": ("▶", "deep_sky_blue1"),
-    "publishing": ("▶", "deep_sky_blue1"),
-    "done": ("✓", "default"),
-    "failed": ("✗", "dark_orange bold"),
-    "cancelled": ("-", "grey62"),
-}
 _PAGE = 100
 _DRAWN_MOST = 1000
 
@@ -34,12 +28,12 @@ class JobList(ScrollView, can_focus=True):
     """Jobs, newest first, one a line. Rows come from `read(limit, offset)`."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("down,j", "move(1)", "Down", show=False),
-        Binding("up,k", "move(-1)", "Up", show=False),
-        Binding("pagedown", "page(1)", "Page down", show=False),
-        Binding("pageup", "page(-1)", "Page up", show=False),
-        Binding("home,g", "jump(0)", "First", show=False),
-        Binding("end,G", "jump(-1)", "Last", show=False),
+        Binding("down,j", "move(1)", "Down", show=False, id="down"),
+        Binding("up,k", "move(-1)", "Up", show=False, id="up"),
+        Binding("pagedown", "page(1)", "Page down", show=False, id="page_down"),
+        Binding("pageup", "page(-1)", "Page up", show=False, id="page_up"),
+        Binding("home,g", "jump(0)", "First", show=False, id="top"),
+        Binding("end,G", "jump(-1)", "Last", show=False, id="end"),
     ]
 
     class Chosen(Message):
@@ -49,8 +43,9 @@ class JobList(ScrollView, can_focus=True):
             super().__init__()
             self.job = job
 
-    def __init__(self, read: Callable[[int, int], list[Row]], clock: Callable[[], float]) -> None:
+    def __init__(self, read: Callable[[int, int], list[Row]], clock: Callable[[], float], looks: Looks) -> None:
         super().__init__(id="jobs")
+        self.looks = looks
         self._read = read
         self._clock = clock
         self._pages: dict[int, list[Row]] = {}
@@ -96,7 +91,11 @@ class JobList(ScrollView, can_focus=True):
 
     def _said_of(self, index: int) -> str:
         row = self._row(index)
-        return f"{row['id']} {row['state']} {_tail(row, self._clock())} {row['id'] in self.marked}" if row else ""
+        return (
+            f"{row['id']} {row['state']} {_tail(row, self._clock(), short=self.size.width < 60)} {row['id'] in self.marked}"
+            if row
+            else ""
+        )
 
     def _row(self, index: int) -> Row | None:
         page, place = divmod(index, _PAGE)
@@ -117,13 +116,28 @@ class JobList(ScrollView, can_focus=True):
     def _go(self, index: int) -> None:
         before, at = self._cursor, self.scroll_offset.y
         self._cursor = max(0, min(index, self._total - 1))
-        self.scroll_to_region(Region(0, self._cursor, self.size.width, 1), animate=False)
+        self._bring_into_sight()
         self._choose()
         if self.scroll_offset.y != at:
             self.refresh()
             return
         for line in (before, self._cursor):  # nothing else has changed
             self.refresh_line(line)
+
+    def _bring_into_sight(self) -> None:
+        """Scroll to the cursor: by half a screen at its edge, so that most keys redraw two lines and not all of them."""
+        top, height = round(self.scroll_offset.y), max(1, self.scrollable_content_region.height)
+        if self._cursor < top:
+            top = min(self._cursor, max(0, top - height // 2))
+        elif self._cursor >= top + height:
+            top = max(self._cursor - height + 1, top + height // 2)
+        self.scroll_to(y=min(top, max(0, self._total - height)), animate=False)
+
+    def on_click(self, event: events.Click) -> None:
+        """Choose a job with the mouse."""
+        index = event.y + round(self.scroll_offset.y)
+        if index < self._total:
+            self._go(index)
 
     def action_move(self, by: int) -> None:
         """One line up or down."""
@@ -151,29 +165,33 @@ class JobList(ScrollView, can_focus=True):
         width = self.scrollable_content_region.width
         if row is None:
             return Strip.blank(width, self.rich_style)
+        cursor = index == self._cursor
         style = self.rich_style
-        if index == self._cursor:
+        if cursor:
             style += Style(reverse=self.has_focus, bold=True)
-        glyph, colour = GLYPHS[row["state"]]
-        state = Style() if index == self._cursor and self.has_focus else Style.parse(colour)
-        tail = _tail(row, self._clock())
-        room = max(8, width - 21 - len(tail))
-        name = shorten(safe(row["name"]), room).ljust(room)
+        sign, role = self.looks.sign(row["state"])
+        state = style if cursor and self.has_focus else style + self.looks.style(role)
+        tail = _tail(row, self._clock(), short=width < 60)
+        word = 10 if width >= 60 else 9
+        room = max(6, width - 11 - word - len(tail))
+        name = self.looks.text(shorten(safe(row["name"]), room))
         segments = [
             Segment("*" if row["id"] in self.marked else " ", style + Style(bold=True)),
             Segment(f"{row['id']:>5} ", style),
-            Segment(f"{glyph} {row['state']:<10} ", style + state),
-            Segment(f"{name} ", style),
-            Segment(tail, style if index == self._cursor else style + Style(dim=True)),
+            Segment(f"{sign} {row['state']:<{word}.{word}} ", state),
+            Segment(set_cell_size(name, room) + " ", style),
+            Segment(self.looks.text(tail), style if cursor else style + self.looks.style("dim")),
         ]
         return Strip(segments).adjust_cell_length(width, style).crop(0, width)
 
 
-def _tail(row: Row, now: float) -> str:
+def _tail(row: Row, now: float, *, short: bool = False) -> str:
+    if row["state"] == "running" and short:
+        return f"{row['progress']:.0%}"
     if row["state"] == "running":
-        left = f", {duration(row['left_s'])} left" if row["left_s"] else ""
+        left = f", {about(row['left_s'])} left" if row["left_s"] and not short else ""
         return f"{row['step']} {row['progress']:.0%}{left}"
     if row["state"] in ("failed", "blocked"):
-        return str(row["code"])
-    review = "needs review, " if row["review"] else ""
-    return f"{review}{duration(max(0.0, now - (row['ended_at'] or row['created_at'])))} ago"
+        return "" if short else str(row["code"])
+    review = "needs review, " if row["review"] and not short else ""
+    return f"{row['recipe']}, {review}{ago(row, now)}" if not short else ago(row, now)

@@ -4,41 +4,74 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from rich.cells import set_cell_size
+from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
-from rich.style import Style
+from textual import events
 from textual.geometry import Region
+from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
+from tui.looks import Looks
+
+Line = str | tuple[tuple[str, str], ...]  # plain, or parts, each with its role (see Looks)
+
+
+def plain(line: Line) -> str:
+    """The text of a line."""
+    return line if isinstance(line, str) else "".join(text for text, _ in line)
+
+
+def strip(line: Line, width: int, looks: Looks, base: object = None) -> Strip:
+    """A line, cut or filled to `width` cells."""
+    parts = ((line, ""),) if isinstance(line, str) else line
+    segments, left = [], width
+    for text, role in parts:
+        shown = looks.text(text)
+        cells = cell_len(shown)
+        if cells > left:
+            shown, cells = set_cell_size(shown, left), left
+        segments.append(Segment(shown, looks.style(role)))
+        left -= cells
+        if left <= 0:
+            break
+    if left > 0:
+        segments.append(Segment(" " * left))
+    return Strip(segments, width)
+
 
 class Lines(Widget):
-    """Text on lines that are cut at the right; in `marked`, one stretch of the first line (from, to) is reversed."""
+    """Lines that are cut at the right. `columns` of a click on the first line are told to the app."""
 
-    def __init__(self, name: str) -> None:
+    class Clicked(Message):
+        """Somebody clicked on the first line."""
+
+        def __init__(self, name: str, column: int) -> None:
+            super().__init__()
+            self.name, self.column = name, column
+
+    def __init__(self, name: str, looks: Looks) -> None:
         super().__init__(id=name)
-        self._lines: list[str] = []
-        self._marked = (0, 0)
+        self.looks = looks
+        self._lines: list[Line] = []
 
-    def show(self, lines: Sequence[str], marked: tuple[int, int] = (0, 0)) -> None:
+    def show(self, lines: Sequence[Line]) -> None:
         """Show other lines."""
         new, old = list(lines), self._lines
         changed = [
-            index
-            for index in range(max(len(new), len(old)))
-            if (new[index : index + 1] != old[index : index + 1]) or (index == 0 and marked != self._marked)
+            index for index in range(max(len(new), len(old))) if new[index : index + 1] != old[index : index + 1]
         ]
-        self._lines, self._marked = new, marked
+        self._lines = new
         regions = [Region(0, index, self.size.width, 1) for index in changed if index < self.size.height]
         if regions:
             self.refresh(*regions)
 
     def render_line(self, y: int) -> Strip:
         """One line."""
-        width = self.size.width
-        text = self._lines[y] if y < len(self._lines) else ""
-        text = set_cell_size(text, width) if text else " " * width
-        style = self.rich_style
-        start, end = self._marked if y == 0 else (0, 0)
-        parts = [(text[:start], style), (text[start:end], style + Style(reverse=True)), (text[end:], style)]
-        return Strip([Segment(part, look) for part, look in parts if part], width)
+        line = self._lines[y] if y < len(self._lines) else ""
+        return strip(line, self.size.width, self.looks).apply_style(self.rich_style)
+
+    def on_click(self, event: events.Click) -> None:
+        """Tell where it was clicked."""
+        if event.y == 0:
+            self.post_message(self.Clicked(self.id or "", event.x))

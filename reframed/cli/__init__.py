@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from collections.abc import Sequence
@@ -13,10 +14,12 @@ _INTERRUPTED = 130
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command `reframe`; its exit code."""
+    gc.disable()  # nothing that is made at the start is garbage, and `reframe status` must answer at once
     from reframed.cli.parser import build
 
     parser = build()
     options = parser.parse_args(arguments)
+    gc.enable()
     try:
         return int(options.run(options) or EXIT_OK)
     except ReframeError as error:

@@ -56,6 +56,12 @@ def _service_verbs(verbs: Any) -> None:
     _verb(verbs, "run", "setup:run", "run the daemon in the foreground")
     tui = _verb(verbs, "tui", "setup:tui", "open the dashboard")
     tui.add_argument("--readonly", action="store_true", help="look, and change nothing")
+    tui.add_argument("--theme", choices=("dark", "light"), help="default: as configured, else dark")
+    tui.add_argument("--ascii", action="store_true", help="only ASCII signs")
+    tui.add_argument(
+        "--serve", action="store_true", help="show it in a browser of this machine (needs the extra `serve`)"
+    )
+    tui.add_argument("--port", type=int, default=8421, metavar="N", help="for --serve (default 8421)")
 
 
 def _reading_verbs(verbs: Any) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import Any
 
 from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
+from reframed.text import safe
 
 
 def run(options: argparse.Namespace) -> int:
@@ -19,11 +21,66 @@ def run(options: argparse.Namespace) -> int:
 
 def tui(options: argparse.Namespace) -> int:
     """Open the dashboard."""
-    from reframed.paths import state_folder
-    from tui.app import run as run_app
+    if options.serve:
+        from tui.serve import serve
 
-    run_app(state_folder(options.config), readonly=options.readonly)
+        return serve(_again(options), options.port)
+    from reframed.paths import state_and_section
+    from tui.app import Services, Settings, run
+
+    state, section = state_and_section(options.config, "tui")
+    settings = Settings(theme=options.theme or "dark", ascii=True if options.ascii else None)
+    if section is not None:
+        from reframed.config import tui_settings
+
+        wanted = tui_settings(section)
+        in_ascii = None if wanted.ascii == "auto" else wanted.ascii
+        settings = Settings(options.theme or wanted.theme, True if options.ascii else in_ascii, dict(wanted.keys))
+    services = Services(
+        check=lambda: _setup_lines(options.config),
+        styles=lambda: _styles(options.config),
+        still=lambda name, path: _still(options.config, name, path),
+    )
+    run(state, readonly=options.readonly, settings=settings, services=services)
     return EXIT_OK
+
+
+def _again(options: argparse.Namespace) -> list[str]:
+    """The arguments of the same dashboard in a terminal."""
+    found = ["--config", str(options.config.resolve())] if options.config else []
+    found += ["tui", *(["--readonly"] if options.readonly else []), *(["--ascii"] if options.ascii else [])]
+    return [*found, "--theme", options.theme] if options.theme else found
+
+
+def _setup_lines(path: Path | None) -> list[str]:
+    """What `reframe check` and `reframe recipes` say, and the inboxes, for the dashboard."""
+    from reframed import config
+    from reframed.ops.check import check_all
+    from reframed.ops.recipes import describe
+    from reframed.ops.recipes import lines as described
+
+    report = check_all(path)
+    lines = [f"{report.file}: {'no fault' if not report.faults else f'{len(report.faults)} faults'}"]
+    lines += [f"  {fault}" for fault in report.faults]
+    if report.faults:
+        return [*lines, "", "The recipes are shown when these are mended."]
+    lines += ["", "Inboxes"]
+    for inbox in config.load(path).inboxes:
+        lines.append(f"  {inbox.name}: {safe(inbox.path)} -> {safe(inbox.outbox)}")
+        lines.append(f"    recipe {', '.join(inbox.recipes)}; after: {inbox.after}; watch: {inbox.watch}")
+    return [*lines, "", "Recipes", *[f"  {line}" for line in described(describe(path, None), full=False)]]
+
+
+def _styles(path: Path | None) -> list[tuple[str, str]]:
+    from reframed.ops.stylesheet import listed
+
+    return [(row["name"], row["about"]) for row in listed(path)]
+
+
+def _still(path: Path | None, name: str, target: Path) -> None:
+    from reframed.ops.stylesheet import draw
+
+    draw(path, [name], "upright", target)
 
 
 def init(options: argparse.Namespace) -> int:

@@ -47,7 +47,8 @@ def parse(text: str) -> Filter:
         texts=tuple(texts),
         without=tuple(without),
         owner_uid=_uid(wanted["owner"]) if "owner" in wanted else None,
-        **when,
+        since=when["since"],
+        until=when["until"],
     )
 
 

@@ -30,6 +30,7 @@ _DAYS = """
         SUM((SELECT SUM(size_bytes) FROM artifact WHERE artifact.job_id = job.id AND suffix != '')) AS size_bytes
     FROM job {join} {where} GROUP BY day ORDER BY day DESC LIMIT ?
 """
+_WRITTEN_IN = "EXISTS (SELECT 1 FROM artifact WHERE artifact.job_id = job.id AND suffix LIKE ? ESCAPE '\\')"
 _JOB_COLUMNS = """
     job.id, job.state, job.recipe, job.code, job.reason, job.hint, job.priority, job.attempt, job.failures, job.crashes,
     job.interruptions, job.retry_at, job.created_at, job.started_at, job.ended_at, job.owner_uid, job.review,
@@ -39,7 +40,7 @@ _JOB_COLUMNS = """
 
 class Filter(NamedTuple):
     """Which jobs: states (empty: all), recipe, inbox, a language of the results, texts that the name must and must not
-    contain, an owner, and from when until when (seconds since 1970; 0: any time) they arrived."""
+    contain, an owner, from when until when (seconds since 1970; 0: any time) they arrived, and newer than which one."""
 
     states: tuple[str, ...] = ()
     recipe: str = ""
@@ -50,17 +51,26 @@ class Filter(NamedTuple):
     owner_uid: int | None = None
     since: float = 0.0
     until: float = 0.0
+    after: int = 0
 
 
 ALL = Filter()
 
 
 class Reader:
-    """An open ledger. Raises ReframeError with a sentence when it cannot be read."""
+    """An open ledger, which is waited for `wait_s` while somebody has locked it.
 
-    def __init__(self, state: Path) -> None:
+    Raises ReframeError with a sentence when it cannot be read.
+    """
+
+    def __init__(self, state: Path, wait_s: float = 5.0) -> None:
         self._path = state / LEDGER
-        self._database = _open(self._path)
+        self._database = _open(self._path, wait_s)
+        self._file = _file(self._path)
+
+    def is_current(self) -> bool:
+        """Whether the file that is open still is the ledger (somebody may have put another in its place)."""
+        return _file(self._path) == self._file
 
     def close(self) -> None:
         """Close the file."""
@@ -240,30 +250,20 @@ def _where(which: Filter) -> tuple[str, tuple[Any, ...]]:
     if which.states:
         clauses.append(f"job.state IN ({','.join('?' * len(which.states))})")
         values += which.states
-    if which.recipe:
-        clauses.append("job.recipe = ?")
-        values.append(which.recipe)
-    if which.inbox:
-        clauses.append("arrival.inbox = ?")
-        values.append(which.inbox)
-    if which.language:
-        clauses.append("EXISTS (SELECT 1 FROM artifact WHERE artifact.job_id = job.id AND suffix LIKE ? ESCAPE '\\')")
-        values.append(_holding(f".{which.language}."))
-    if which.owner_uid is not None:
-        clauses.append("job.owner_uid = ?")
-        values.append(which.owner_uid)
-    if which.since:
-        clauses.append("job.created_at >= ?")
-        values.append(which.since)
-    if which.until:
-        clauses.append("job.created_at < ?")
-        values.append(which.until)
-    for text in which.texts:
-        clauses.append("arrival.display LIKE ? ESCAPE '\\'")
-        values.append(_holding(text))
-    for text in which.without:
-        clauses.append("arrival.display NOT LIKE ? ESCAPE '\\'")
-        values.append(_holding(text))
+    simple: list[tuple[str, Any]] = [
+        ("job.recipe = ?", which.recipe or None),
+        ("arrival.inbox = ?", which.inbox or None),
+        ("job.owner_uid = ?", which.owner_uid),
+        ("job.created_at >= ?", which.since or None),
+        ("job.created_at < ?", which.until or None),
+        ("job.id > ?", which.after or None),
+        (_WRITTEN_IN, _holding(f".{which.language}.") if which.language else None),
+        *[("arrival.display LIKE ? ESCAPE '\\'", _holding(text)) for text in which.texts],
+        *[("arrival.display NOT LIKE ? ESCAPE '\\'", _holding(text)) for text in which.without],
+    ]
+    given = [(clause, value) for clause, value in simple if value is not None]
+    clauses += [clause for clause, _ in given]
+    values += [value for _, value in given]
     return ("WHERE " + " AND ".join(clauses) if clauses else ""), tuple(values)
 
 
@@ -272,33 +272,41 @@ def _holding(text: str) -> str:
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-def _open(path: Path) -> sqlite3.Connection:
+def _file(path: Path) -> tuple[int, int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def _open(path: Path, wait_s: float) -> sqlite3.Connection:
     if not path.exists():
         raise ReframeError(
             f"There is no ledger in {path.parent} yet: the daemon has not run here.",
             "Start it with `reframe run`, or as a service (see the README).",
         )
     try:
-        return _connect(path, "mode=ro")
+        return _connect(path, "mode=ro", wait_s)
     except sqlite3.OperationalError as error:
         # Without -wal and -shm (the daemon is down) and without permission to make them, nobody writes: read as it is.
         if _has_wal(path):
             raise _unreadable(path, error) from None
-        return _connected(path, "immutable=1")
+        return _connected(path, "immutable=1", wait_s)
     except sqlite3.Error as error:  # it is no ledger
         raise _unreadable(path, error) from None
 
 
-def _connected(path: Path, how: str) -> sqlite3.Connection:
+def _connected(path: Path, how: str, wait_s: float) -> sqlite3.Connection:
     try:
-        return _connect(path, how)
+        return _connect(path, how, wait_s)
     except sqlite3.Error as error:
         raise _unreadable(path, error) from None
 
 
-def _connect(path: Path, how: str) -> sqlite3.Connection:
+def _connect(path: Path, how: str, wait_s: float) -> sqlite3.Connection:
     uri = "file:" + urllib.parse.quote(os.fsencode(path)) + "?" + how
-    database = sqlite3.connect(uri, uri=True, timeout=5)
+    database = sqlite3.connect(uri, uri=True, timeout=wait_s)
     database.row_factory = sqlite3.Row
     database.execute("SELECT 1 FROM job LIMIT 1")
     return database
