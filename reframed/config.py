@@ -297,6 +297,8 @@ def _check(file: ConfigFile) -> None:
     llm = file.config.llm
     if llm.url and not llm.url.startswith(("http://", "https://")):
         file.fault("it must begin with http:// or https://", "llm", "url")
+    elif "@" in llm.url.partition("://")[2].partition("/")[0]:
+        file.fault("it holds a user or password: put a key into `key_file`", "llm", "url")
     if llm.url and not llm.model:
         file.fault("`model` is missing: which of the server's models?", "llm")
     for index, name in enumerate(file.config.operators):

@@ -115,10 +115,14 @@ class Note(Struct, frozen=True, tag="note"):
 
 
 class Done(Struct, frozen=True, kw_only=True, tag="done"):
-    """The step succeeded. `engine_s` is the time spent inside tools and models, as far as the step counted it."""
+    """The step succeeded. `engine_s` is the time spent inside tools and models, as far as the step counted it.
+
+    `stand_in`: something else than what was asked for did the work, so the result is for this job alone.
+    """
 
     artifacts: list[Artifact] = []
     engine_s: float = 0.0
+    stand_in: bool = False
 
 
 class Failed(Struct, frozen=True, kw_only=True, tag="failed"):

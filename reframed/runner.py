@@ -160,7 +160,7 @@ def run(request: RunRequest, channel: Channel) -> Message:
         )
         step.run(work)
         log.line(f"--- {request.step} done")
-        return Done(artifacts=work.artifacts, engine_s=round(work.engine_s, 4))
+        return Done(artifacts=work.artifacts, engine_s=round(work.engine_s, 4), stand_in=work.stand_in)
     except StepFailed as error:
         log.line(f"--- {request.step} failed: {error.code}: {error.message}")
         return _failed(error, log.tail())

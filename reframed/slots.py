@@ -198,6 +198,7 @@ class Slots:
         if artifacts is None:
             done, folder = self._run_fresh(kind, claimed, step, settings, media, source, sidecars, named)
             self._check_source(claimed)
+            inputs += [f"stand-in:{claimed.step}:{claimed.attempt}"] if done.stand_in else []
             # A model that was fetched during the run is part of the key from now on.
             key = step_key(claimed.name, step, settings, inputs)
             artifacts = self._outcomes.cache.put(key, claimed.name, folder, done.artifacts)

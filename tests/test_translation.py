@@ -1,5 +1,6 @@
 """Sentences over cues, real engines, models that come and go, and a language model that cannot be trusted."""
 
+import contextlib
 import hashlib
 import http.server
 import importlib.util
@@ -18,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
 from reframed.errors import ReframeError, StepFailed
-from reframed.subtitles import profiles
+from reframed.subtitles import files, profiles
 from reframed.translation import argos, detect, download, guard, llm, marks, models, sentences, sources
 from reframed.translation.engine import NO_MODEL, Endpoint, Setup, route
 from reframed.translation.firefox import Firefox
@@ -160,6 +161,105 @@ def test_sentences_go_over_cues_and_nothing_else_does() -> None:
     assert {flag.cue: flag.what for flag in found.passed} == {
         8: "only punctuation", 9: "only a number", 13: "a name in the glossary",
     }  # fmt: skip
+
+
+def asked(lines: list[Line], markup: marks.Markup = "none") -> list[str]:
+    """The sentences that an engine gets."""
+    got: list[str] = []
+
+    def engine(texts: Any) -> list[str]:
+        got.extend(texts)
+        return list(texts)
+
+    sentences.translate(lines, markup, engine, Rules("en", PT))
+    return got
+
+
+@pytest.mark.parametrize(
+    ("texts", "wanted"),
+    [
+        (["I think that we should", "\u2013 Stop right there"], ["I think that we should", "Stop right there"]),
+        (["I think that we should", ">> Stop right there"], ["I think that we should", "Stop right there"]),
+        (["Turn that down", "♪ Hello darkness ♪"], ["Turn that down", "Hello darkness"]),
+        (["I think that we should", "Bob: Stop"], ["I think that we should", "Bob: Stop"]),
+        (["I think that we should", "JOSÉ: Stop"], ["I think that we should", "Stop"]),
+        (["(SIGHS) no.", "BOB (O.S.): Hi."], ["(sighs) no.", "Hi."]),
+        (["(music) Good evening [laughs]", "red is the best"], ["(music) Good evening [laughs]", "red is the best"]),
+        (["Is this the right one?", "No.", "Bob is here."], ["Is this the right one?", "No.", "Bob is here."]),
+        (["Hi!\n- I was there."], ["Hi!", "I was there."]),
+        (["I have never", "seen that."], ["I have never seen that."]),
+        (["♪ Hello darkness ♪", "♪ my old friend ♪"], ["Hello darkness my old friend"]),
+        (["Mr.", "Smith is here."], ["Mr. Smith is here."]),
+    ],
+)
+def test_voices_are_not_mixed(texts: list[str], wanted: list[str]) -> None:
+    assert [text.replace("SIGHS", "sighs") for text in asked(cues(*texts))] == wanted
+
+
+def test_a_sign_and_an_overlap_are_no_part_of_the_dialogue(tmp_path: Path) -> None:
+    (tmp_path / "a.ass").write_text(
+        "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\nFormat: Name, Fontname\nStyle: Default,Arial\n"
+        "Style: Sign,Arial\n\n[Events]\nFormat: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+        "Dialogue: 0,0:00:01.00,0:00:02.00,Default,,0,0,0,,I was going to tell\n"
+        "Dialogue: 0,0:00:01.50,0:00:03.00,Sign,,0,0,0,,EXIT ONLY\n"
+        "Dialogue: 0,0:00:01.60,0:00:03.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 9{\\p0}\n"
+        "Dialogue: 0,0:00:02.00,0:00:03.00,Default,,0,0,0,,{\\pos(1,2)}the time\n"
+        "Dialogue: 0,0:00:02.10,0:00:03.00,Default,,0,0,0,,you the truth.\n"
+    )
+    source = sources.of_file(tmp_path / "a.ass")
+    assert asked(source.lines, "ass")[1:] == ["Exit only", "the time", "you the truth."]
+    without = [line for line in source.lines if "\\p1" not in line.raw]
+    assert asked(without, "ass") == ["I was going to tell you the truth.", "Exit only", "the time"]
+    assert sources.written(source, ["a", "b", "c", "d", "e"]) == ["a", "b", "d", "e"]
+    at_once = [Line(0, 2, "I was going to"), Line(0.5, 2, "exit"), Line(2, 3, "tell you")]
+    assert "exit" not in asked(at_once)[0]
+    said = "WEBVTT\n\n00:01.000-->00:02.000\n<v Ann>I never thought\n\n00:02.000 --> 00:03.000\n<v Bob>You are late\n"
+    (tmp_path / "a.vtt").write_text(said)
+    assert asked(sources.of_file(tmp_path / "a.vtt").lines, "vtt") == ["I never thought", "You are late"]
+
+
+def test_srt_keeps_what_its_writer_wrote(tmp_path: Path) -> None:
+    text = (
+        "7\n00:00:01,000 --> 00:00:02,000 X1:40 X2:600\n{\\an8}<i>hello {name}, you have %d</i>\n\n"
+        "x\n00:00:03,000 --> 00:00:04,000\n<i>going to <b>make</b> it</i>\n42\n\n9\n00:00:05,000 --> 00:00:06,000\n"
+    )
+    (tmp_path / "a.srt").write_text(text)
+    source = sources.of_file(tmp_path / "a.srt")
+    made = sentences.translate(source.lines, source.markup, same, Rules("en", PT))
+    assert sources.rewritten(source, made.raw, "srt") == text.replace("</i>\n42", " 42</i>").replace(
+        "it 42</i>", "it</i> 42"
+    )
+    assert "{name}" in made.plain[0]
+    assert sources.rewritten(source, made.raw, "vtt") is None  # written anew, escaped
+
+
+def test_capitals_are_asked_for_in_small_letters() -> None:
+    got: list[str] = []
+
+    def engine(texts: Any) -> list[str]:
+        got.extend(texts)
+        return [text.replace("house", "casa") for text in texts]
+
+    answers = guard.translate(["GET OUT OF THE {ROOM} HOUSE! I SAID.", "Fine.", "X"], engine, frozenset())
+    assert got[0].startswith("Get out of the XQ0 house! I said.")
+    assert answers[0].text == "GET OUT OF THE {ROOM} CASA! I SAID."
+    assert (answers[1].text, answers[2].text) == ("Fine.", "X")
+
+
+def test_placeholders_are_counted() -> None:
+    def forgetful(texts: Any) -> list[str]:
+        return [re.sub(r"\s*XQ1", "", text) for text in texts]
+
+    answer = guard.translate(["%s hit %s hard"], forgetful, frozenset())[0]
+    assert answer.text == "%s hit %s hard"
+    assert guard.translate(["Hello {a} and {b} now"], forgetful, frozenset())[0].text == "Hello {a} and {b} now"
+    assert "as it was" in guard.translate(["this is not translated"], same, frozenset())[0].doubts[0]
+
+
+def test_a_remark_in_webvtt_is_not_shown(tmp_path: Path) -> None:
+    text = "WEBVTT\n\nNOTE one\ntwo\n\n00:01.000 --> 00:02.000\nhello\n\nNOTE between\n\n00:03.000 --> 00:04.000\nNOTE it\n"
+    (tmp_path / "a.vtt").write_text(text)
+    assert [cue.text for cue in files.read(tmp_path / "a.vtt")] == ["hello", "NOTE it"]
 
 
 def test_a_translation_is_dealt_out_by_time_at_good_breaks() -> None:
@@ -362,7 +462,7 @@ def test_a_language_model_is_asked_in_groups_with_what_stands_around() -> None:
         lambda lines: "Sure!\n" + "\n".join(f" {n}: {line}" for n, line in enumerate(lines, 1)) + "\nAnything else?",
         lambda lines: "<think>1. no\n2. no</think>\n" + "\n".join(f"{n}. {line}" for n, line in enumerate(lines, 1)),
         lambda lines: "\n".join(f"{n}. {line}" for n, line in enumerate(lines[: 2 if len(lines) > 2 else None], 1)),
-        lambda lines: "" if len(lines) > 1 else lines[0],
+        lambda lines: "" if len(lines) > 1 else f"1. {lines[0]}",
     ],
     ids=["markdown", "chatter", "thinking", "too few", "nothing for many"],
 )
@@ -373,6 +473,50 @@ def test_a_language_model_that_cannot_count_is_made_to(spoil: Any) -> None:
     texts = [f"text {n}" for n in range(7)]
     with server(answer) as url:
         assert ask(url, texts) == [text.upper() for text in texts]
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"message": {"content": "I'm sorry, but I can't help with that."}},
+        {"message": {"content": "1. Adi"}, "finish_reason": "length"},
+        {"message": {"content": {"text": "1. no"}}},
+    ],
+    ids=["refuses", "is cut off", "sends something else"],
+)
+def test_a_language_model_that_gives_no_translation_gives_none(body: dict[str, Any]) -> None:
+    with (
+        server(lambda handler, _: send(handler, json.dumps({"choices": [body]}).encode())) as url,
+        pytest.raises(StepFailed, match=r"language model"),
+    ):
+        ask(url, ["one", "two", "three"])
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_language_model_that_sends_parts_is_understood_and_one_that_drips_or_nests_is_left() -> None:
+    parts = {"choices": [{"message": {"content": [{"type": "text", "text": "1. uno\x1b[31m"}]}}]}
+    with server(lambda handler, _: send(handler, json.dumps(parts).encode())) as url:
+        assert ask(url, ["one"]) == ["uno[31m"]
+    with (
+        server(lambda handler, _: send(handler, b"[" * 200_000)) as url,
+        pytest.raises(StepFailed, match=r"127.0.0.1:\d+ failed: it did not answer"),
+    ):
+        ask(url, ["one"])
+
+    def drips(handler: http.server.BaseHTTPRequestHandler, _: bytes) -> None:
+        handler.send_response(200)
+        handler.end_headers()
+        with contextlib.suppress(OSError):
+            for _number in range(100):
+                handler.wfile.write(b" ")
+                handler.wfile.flush()
+                time.sleep(0.05)
+
+    began = time.monotonic()
+    with server(drips) as url, pytest.raises(StepFailed, match="too long"):
+        ask(url, ["one"], timeout_s=0.3)
+    assert time.monotonic() - began < 4
 
 
 @pytest.mark.usefixtures("quick")
@@ -494,6 +638,30 @@ def test_models_are_installed_once_and_removed(tmp_path: Path) -> None:
     assert models.installed(tmp_path) == []
     with pytest.raises(ReframeError, match="holds no translation models"):
         models.install(tmp_path, tmp_path)
+
+
+def test_the_newest_package_is_used_and_what_is_not_whole_can_be_mended(tmp_path: Path) -> None:
+    archive = ARGOS / "translate-en_es-0_1.argosmodel"
+    models.install(archive, tmp_path)
+    old = argos.packages(tmp_path)[0].path
+    newer = old.with_name("translate-en_es-1_10")
+    shutil.copytree(old, newer)
+    about = json.loads((newer / "metadata.json").read_text())
+    (newer / "metadata.json").write_text(json.dumps(about | {"package_version": "1.10"}))
+    assert [item.version for item in argos.packages(tmp_path)] == ["1.10"]
+    shutil.copy(archive, old.parent / "dropped.argosmodel")
+    assert len(models.remove("en-es", tmp_path)) == 3
+    assert argos.packages(tmp_path) == []
+    half = tmp_path / "translation" / "argos" / "translate-en_es-0_1"
+    half.mkdir()
+    models.install(archive, tmp_path)
+    assert len(argos.packages(tmp_path)) == 1
+    (half / "metadata.json").write_text(json.dumps(about | {"from_code": "../../x"}))
+    assert argos.packages(tmp_path) == []
+    models.remove("translate-en_es-0_1", tmp_path)
+    assert not half.exists()
+    (tmp_path / "translation" / "firefox" / "en-de").mkdir(parents=True)
+    assert [item.pair for item in models.remove("en-de", tmp_path)] == ["en-de"]
 
 
 def test_argos_packages_are_fetched_over_a_line_that_breaks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -55,6 +55,7 @@ class Work:
         self.log = log
         self.artifacts: list[Artifact] = []
         self.engine_s = 0.0
+        self.stand_in = False  # something else than what was asked for did the work: nobody else is to get this result
 
     def input(self, kind: str) -> Path:
         """The path of the newest input of `kind`; recipes are checked so that it is there."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import hashlib
+import re
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
     from reframed.translation.sources import Source
 
 _FORMATS = Literal["srt", "vtt", "ass", "ttml", "txt"]
+_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", re.ASCII)
 _GROUP = 60  # sentences between two reports of progress, and between two checkpoints
 
 
 class Translate(Step, frozen=True, kw_only=True):
     """Translates captions into other languages: whole sentences, on the same cues at the same times."""
 
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     needs: ClassVar[tuple[str, ...]] = ("transcript", "cues")
     makes: ClassVar[tuple[str, ...]] = ("translation", "report")
     takes_sidecars: ClassVar[bool] = True
@@ -81,11 +83,14 @@ class Translate(Step, frozen=True, kw_only=True):
         if not self.to:
             yield "`to` is empty, so nothing would be translated"
         for tag in [*self.to, *([] if self.source == "auto" else [self.source])]:
+            if not _TAG.fullmatch(tag):
+                yield f'"{safe(tag)}" is no language tag: use one like es or pt-BR'
+                continue
             code = languages.to_whisper(tag)
             if code not in languages.WHISPER:
                 hint = did_you_mean(code, languages.WHISPER)
                 yield f'there is no language "{safe(tag)}"{hint}: use a tag like es or pt-BR'
-        if len(set(self.to)) != len(self.to):
+        if len({_normal(tag) for tag in self.to}) != len(self.to):
             yield "`to` names one language twice"
         yield from self._check_engine(settings)
         if glossary := self._glossary_path(settings):
@@ -113,7 +118,7 @@ class Translate(Step, frozen=True, kw_only=True):
         cues = files.read(work.input("cues"))
         tag = self._source_language(work, transcript.language, cues)
         source = self._source(work, transcript.model, len(cues), cues)
-        for number, target in enumerate(self.to):
+        for number, target in enumerate(dict.fromkeys(map(_normal, self.to))):
             if languages.to_whisper(target) == languages.to_whisper(tag):
                 work.say("same_language", f"The captions are in {tag} already: nothing to translate into {target}.")
                 continue
@@ -145,20 +150,20 @@ class Translate(Step, frozen=True, kw_only=True):
             if made_by == f"sidecar@{sidecar.sha256}" and not sidecar.name.lower().endswith(".json"):
                 path = Path(unpack_path(sidecar.path))
         if path is not None:
+            why = "its cues were changed before"
             try:
                 found = sources.of_file(path)
+                if len(sources.written(found, [line.raw for line in found.lines])) == count:
+                    return found
             except (ReframeError, OSError) as error:
-                raise StepFailed(
-                    "bad_subtitles", f"{safe(path.name)} cannot be read: {safe(str(error))}.", ""
-                ) from error
-            if len(found.lines) == count:  # else they were fixed, or synchronised
-                return found
+                why = safe(str(error))
+            work.note("markup_dropped", f"Tags and places of {safe(path.name)} are not kept: {why}.")
         return sources.of_captions(cues)
 
     def _into(
         self, work: Work, source: Source, cues: Sequence[Cue], tag: str, target: str, progress: Callable[[float], None]
     ) -> None:
-        from reframed.translation import detect, report, sentences
+        from reframed.translation import detect, report, sentences, sources
 
         rules = profiles.profile(self.profile, target)
         names = frozenset(term.text for term in self._terms(work))
@@ -170,12 +175,13 @@ class Translate(Step, frozen=True, kw_only=True):
                 session.translate,
                 sentences.Rules(tag, rules, names, detect.is_in(target, tag)),
             )
-        made = [msgspec.structs.replace(cue, text=text, words=()) for cue, text in zip(cues, found.plain, strict=True)]
+        plain = sources.written(source, found.plain)
+        made = [msgspec.structs.replace(cue, text=text, words=()) for cue, text in zip(cues, plain, strict=True)]
         for format_ in self._formats(source):
             self._write(work, source, found, made, format_, target)
         if self.bilingual:
             self._both(work, cues, made, tag, target, rules)
-        about = report.examine(made, found, rules, tag, session.engine.name, session.engine.route)
+        about = report.examine(made, found, rules, tag, ", then ".join(session.names), session.engine.route)
         self._report(work, about, rules, target)
 
     def _formats(self, source: Source) -> Sequence[str]:
@@ -265,6 +271,7 @@ class _Session:
         self._pair = f"{tag}>{target}"
         self._memory = Memory(work.kept / "translated.jsonl")
         self._whole = 0
+        self.names = [engines[0].name]
 
     @property
     def engine(self) -> Engine:
@@ -281,7 +288,7 @@ class _Session:
             made = self._memory.get(key)
             if made is None:
                 made = self._ask(group)
-                self._memory.put(key, made)
+                self._memory.put(digest(self.engine.name, self._pair, *group), made)
             done += made
             if len(texts) == self._whole:
                 self._progress(len(done) / len(texts))
@@ -295,6 +302,8 @@ class _Session:
                 if failed.code != llm.FAILED or len(self._engines) == 1:
                     raise
                 gone = self._engines.pop(0)
+                self.names.append(self.engine.name)
+                self._work.stand_in = True
                 self._work.note(
                     "engine_failed", f"{failed.message} {self.engine.name} translates the rest instead of {gone.name}."
                 )
@@ -311,6 +320,13 @@ class _Session:
 def _share(progress: Callable[[float], None], number: int, count: int, done: float) -> None:
     """Report that `done` of the part `number` of `count` is done."""
     progress((number + done) / count)
+
+
+def _normal(tag: str) -> str:
+    """A language tag as it is usually written: pt-BR, zh-Hant."""
+    language, *rest = tag.replace("_", "-").split("-")
+    parts = [part.upper() if len(part) == 2 else part.title() if len(part) == 4 else part for part in rest]
+    return "-".join([language.lower(), *parts])
 
 
 def _base(tag: str, target: str) -> tuple[str, str]:

@@ -43,6 +43,7 @@ _HTML_TAG = re.compile(r"</?[a-zA-Z][^<>]*>")
 _ENTITY = re.compile(r"&(?:amp|lt|gt|quot|apos|nbsp|lrm|rlm|#\d+|#x[0-9a-fA-F]+);")
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
 # pysubs2 takes a line with two times in it for a cue's header; so the times inside a cue's text are written otherwise.
+_VTT_NOTE = re.compile(r"(?<=\n\n)NOTE(?:[ \t][^\n]*)?(?:\n(?!\n)(?![^\n]*-->)[^\n]*)*")
 _VTT_INNER = re.compile(r"<(?:(\d+):)?(\d\d):(\d\d)\.(\d{3})>")
 _INNER = re.compile(r"<t(\d+)>")
 # What stands where a cue's number should: pysubs2 would take it for a line of the cue before.
@@ -172,7 +173,7 @@ def load(path: Path) -> Any:
     kind = _kind(text, path.suffix.lower().lstrip("."))
     text = text.replace("\r\n", "\n").replace("\r", "\n")
     try:
-        text = _VTT_INNER.sub(_inner, text) if kind == "vtt" else text
+        text = _VTT_INNER.sub(_inner, _VTT_NOTE.sub("", text)) if kind == "vtt" else text
         text = _SRT_NUMBER.sub("1\n", text) if kind == "srt" else text
         found = pysubs2.SSAFile.from_string(text, kind, keep_unknown_html_tags=True)
     except Exception as error:

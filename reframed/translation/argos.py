@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import os
+import re
 import shutil
 import stat
 import zipfile
@@ -23,6 +24,7 @@ _LARGEST_BYTES = 4_000_000_000
 log = logging.getLogger(__name__)
 _WANTED = ("metadata.json", "sentencepiece.model", "model/model.bin")
 _BATCH = 32
+_CODE = re.compile(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", re.ASCII)
 
 
 class Package(NamedTuple):
@@ -55,8 +57,22 @@ def library_folder() -> Path:
 
 
 def packages(models_folder: Path) -> list[Package]:
-    """Every usable package, ours before those of argos-translate; one a pair. Files that were put there are unpacked."""
+    """Every usable package, ours before those of argos-translate; of a pair the newest. Files put there are unpacked."""
     found: dict[str, Package] = {}
+    for package in everything(models_folder):
+        best = found.setdefault(package.name, package)
+        if best.origin == package.origin and _newness(package) > _newness(best):
+            found[package.name] = package
+    return list(found.values())
+
+
+def _newness(package: Package) -> tuple[int, ...]:
+    return tuple(int(part) for part in re.findall(r"\d+", package.version))
+
+
+def everything(models_folder: Path) -> list[Package]:
+    """Every usable package, ours first, several of a pair too."""
+    found: list[Package] = []
     _unpack_dropped(folder(models_folder))
     for place, origin in ((folder(models_folder), "installed"), (library_folder(), "argos-translate")):
         try:
@@ -66,14 +82,14 @@ def packages(models_folder: Path) -> list[Package]:
         for path in paths:
             package = _read(path, origin)
             if package is not None:
-                found.setdefault(package.name, package)
-    return list(found.values())
+                found.append(package)
+    return found
 
 
 def _unpack_dropped(place: Path) -> None:
     for archive in sorted(place.glob(f"[!.]*{SUFFIX}")):
         target = archive.with_suffix("")
-        if target.exists():
+        if is_whole(target):
             continue
         try:
             unpack(archive, target)
@@ -86,12 +102,28 @@ def _read(path: Path, origin: str) -> Package | None:
         return None
     try:
         about = json.loads((path / "metadata.json").read_text(encoding="utf-8"))
-        source, target = str(about["from_code"]), str(about["to_code"])
+        source, target = about["from_code"], about["to_code"]
+        if not (_CODE.fullmatch(source) and _CODE.fullmatch(target)):
+            return None
     except (OSError, ValueError, KeyError, TypeError):
         return None
     return Package(
         source, target, path, str(about.get("target_prefix", "")), str(about.get("package_version", "")), origin
     )
+
+
+def set_aside(target: Path) -> None:
+    """Make room for a model where an incomplete one lies. Raises OSError."""
+    if target.exists():
+        gone = target.with_name(f".{target.name}.removed")
+        shutil.rmtree(gone, ignore_errors=True)
+        target.rename(gone)
+        shutil.rmtree(gone, ignore_errors=True)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether a folder is a usable package."""
+    return _read(path, "") is not None
 
 
 def unpack(archive: Path, target: Path) -> Package:
@@ -112,6 +144,7 @@ def unpack(archive: Path, target: Path) -> Package:
                 f"{name} is no Argos package: it lacks what one needs.", f"It needs {', '.join(_WANTED)}."
             )
         target.parent.mkdir(parents=True, exist_ok=True)
+        set_aside(target)
         inner.rename(target)
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError) as error:
         raise ReframeError(f"{name} is damaged or cut short: {safe(str(error))}.", "Get it again.") from error

@@ -24,6 +24,8 @@ def write(original: Sequence[Cue], translated: Sequence[Cue], upper: Profile, lo
     }
     for one, two in zip(original, translated, strict=True):
         above, below = _within(one.text, upper), _within(two.text, lower)
+        if one.text == two.text:  # a number, a name: once is enough
+            below = ""
         lines = [text for text in (above, below) if text.strip()]
         srt.append(_event(one, "\\N".join(_ass(text) for text in lines), "Default"))
         text = f"{_ass(above)}\\N{{\\r{_TRANSLATION}}}{_ass(below)}" if len(lines) == 2 else _ass("".join(lines))

@@ -75,7 +75,11 @@ class Firefox:
     def _leg(self, pair: str) -> Any:
         path = self._folder / pair
         key = (threading.get_ident(), str(path))
-        stamp = [(file.name, file.stat().st_mtime_ns) for file in sorted(path.iterdir())]
+        try:
+            stamp = [(file.name, file.stat().st_mtime_ns) for file in sorted(path.iterdir())]
+        except OSError:  # removed meanwhile
+            source, _, target = pair.partition("-")
+            raise no_pair(source, target, [], NAME) from None
         if key not in _loaded or _loaded[key][0] != stamp:
             _loaded[key] = stamp, _guarded(_load, path)
         return _loaded[key][1]

@@ -50,14 +50,14 @@ def read_key(endpoint: Endpoint) -> str:
             raise ReframeError(
                 f"The key file {safe(str(path))} cannot be read.", "Put the key in it, readable by the daemon's user."
             ) from error
-        if not key or any(char.isspace() for char in key):
+        if not key or not key.isascii() or any(char.isspace() for char in key):
             raise ReframeError(f"The key file {safe(str(path))} holds no key.", "One line with the key alone.")
         return key
     if endpoint.key_variable:
         key = os.environ.get(endpoint.key_variable, "").strip()
-        if not key:
+        if not key or not key.isascii():
             raise ReframeError(
-                f"The variable {safe(endpoint.key_variable)} with the key is not set.",
+                f"The variable {safe(endpoint.key_variable)} with the key is not set, or holds something else.",
                 "Set it in the service's environment, or use `key_file`.",
             )
         return key
@@ -97,7 +97,7 @@ class Llm:
         """A group; where the server cannot count, its halves. Raises StepFailed."""
         for strict in (False, True):
             found = parse(self._ask(self._messages(group, before, after, strict=strict)), len(group))
-            if found is not None:
+            if found is not None and (len(set(found)) > 1 or len(set(group)) == 1):  # else it says no to all
                 return found
         if len(group) == 1:
             raise StepFailed(
@@ -152,7 +152,7 @@ class Llm:
                 pause = min(_LONGEST_PAUSE_S, float(wait)) if wait.isdigit() else pause
             except (OSError, http.client.HTTPException, TimeoutError) as error:
                 trouble = f"it cannot be reached ({safe(str(getattr(error, 'reason', None) or error))})"
-            except (ValueError, KeyError, TypeError, IndexError):
+            except (ValueError, KeyError, TypeError, IndexError, RecursionError):
                 trouble = "it did not answer as such servers do"
             else:
                 _broken.pop(url, None)
@@ -168,11 +168,27 @@ class Llm:
         url = self._endpoint.url.rstrip("/") + "/chat/completions"
         request = urllib.request.Request(url, json.dumps(body).encode(), headers)  # noqa: S310 - checked to be http(s)
         with self._opener.open(request, timeout=self._endpoint.timeout_s) as answer:
-            data = json.loads(answer.read(_LARGEST_BYTES))
-        return str(data["choices"][0]["message"]["content"] or "")
+            data = json.loads(self._whole(answer))
+        choice = data["choices"][0]
+        if choice.get("finish_reason") == "length":
+            return ""  # cut off: fewer lines are asked for
+        return _text_of(choice["message"]["content"])
+
+    def _whole(self, answer: Any) -> bytes:
+        """The body, all of it within the time for one answer: a server that drips is a server that hangs."""
+        deadline = time.monotonic() + self._endpoint.timeout_s
+        data = b""
+        while piece := answer.read1(65_536):
+            data += piece
+            if time.monotonic() > deadline:
+                raise TimeoutError("it took too long")
+            if len(data) > _LARGEST_BYTES:
+                raise ValueError("too much")
+        return data
 
     def _failed(self, why: str) -> StepFailed:
-        where = safe(urllib.parse.urlsplit(self._endpoint.url).netloc)
+        address = urllib.parse.urlsplit(self._endpoint.url)
+        where = safe(f"{address.hostname}:{address.port}" if address.port else str(address.hostname))
         return StepFailed(
             FAILED,
             f"The language model at {where} failed: {why}.",
@@ -180,19 +196,26 @@ class Llm:
         )
 
 
+def _text_of(content: object) -> str:
+    """The text of a message: some servers send it in parts. Raises ValueError."""
+    if content is None or isinstance(content, str):
+        return content or ""
+    if isinstance(content, list) and all(isinstance(part, dict) for part in content):
+        return "".join(str(part.get("text") or "") for part in content)
+    raise ValueError("no text")
+
+
 def parse(answer: str, count: int) -> list[str] | None:
     """The `count` numbered lines of an answer, whatever stands around them; None if they are not all there once."""
-    answer = re.sub(r"<think>.*?</think>", "", answer, flags=re.DOTALL)
+    answer = re.sub(r"^.*</think>", "", answer, flags=re.DOTALL)
     found: dict[int, str] = {}
     for line in answer.splitlines():
         match = _NUMBERED.match(line.strip().strip("*_`"))
         if match:
-            number, text = int(match[1]), match[2].strip().strip("*`")
+            number, text = int(match[1]), "".join(char for char in match[2].strip().strip("*`") if char.isprintable())
             if number in found:
                 return None
             found[number] = text
-    if count == 1 and not found and len(lines := [line for line in answer.splitlines() if line.strip("` ")]) == 1:
-        return [lines[0].strip().strip("*`")]
     if sorted(found) != list(range(1, count + 1)) or not all(found.values()):
         return None
     return [found[number] for number in range(1, count + 1)]

@@ -7,20 +7,23 @@ import re
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
-Markup = Literal["none", "ass", "vtt"]
-"""How texts are written: as they are, with ASS override blocks (as pysubs2 reads SRT, too), or with WebVTT's tags."""
+from reframed.subtitles.breaks import ends_sentence
+
+Markup = Literal["none", "ass", "srt", "vtt"]
+"""How texts are written: as they are, with ASS override blocks, with SRT's few HTML tags, or with WebVTT's."""
 
 _ASS_TAG = re.compile(r"\{[^{}]*\}|</?[a-zA-Z][^<>]*>")
+# In SRT braces are text (a placeholder, perhaps), but for the placing that players take from ASS.
+_SRT_TAG = re.compile(r"\{\\[^{}]*\}|</?(?:b|i|u|s|font|c|em|strong|ruby|rt|span|br)\b[^<>]*>", re.IGNORECASE)
 _VTT_TAG = re.compile(r"<[^<>]*>")
 _NEVER = re.compile(r"(?!)")
 _DRAWING = re.compile(r"\{[^}]*\\p[1-9]")
 _DASH = re.compile(r"[-\u2010\u2013\u2014]\s*(?=\S)")
-_BEFORE = re.compile(
-    r"""(?: [♪♫\#]+\s* | [-\u2010\u2013\u2014]\s* | [\[(](?=[^\[\]()]*[\])]\W*$) | >>+\s*
-          | [A-Z][A-Z0-9 .'\-]{1,24}:\s+ )+""",
-    re.VERBOSE,
-)
+_BEFORE = re.compile(r"[♪♫\#]+\s*|[-\u2010\u2013\u2014]\s*|[\[(](?=[^\[\]()]*[\])]\W*$)|>>+\s*")
+_LABEL = re.compile(r"([^\s:♪\[][^:\n!?]{0,40}?):\s+")
+_NAMED = re.compile(r"(?:[^\W\d_][\w.'’\-]*\s?){1,3}(?:\([^()]*\)\s*)?:\s")
 _AFTER = re.compile(r"(?:\s*[♪♫\#]+|[\])])+$")
+_NOTES = re.compile(r"(?:\s*[♪♫\#]+)+$")
 _CLOSING = re.compile(r"</|\{\\[a-z]+0\}$|\{\\r\}$")
 
 
@@ -51,23 +54,48 @@ def is_drawing(raw: str, markup: Markup) -> bool:
 
 
 def take_apart(raw: str, markup: Markup) -> list[Part]:
-    """The parts of a cue's text: one, or where every line begins with a dash, one for each."""
+    """The parts of a cue's text: one, or where lines begin with a dash, one for each voice."""
     lines = re.split(r"\\N|\\n|\n" if markup == "ass" else r"\n", raw)
     tags = _tags(markup)
     plain = [tags.sub("", line).strip() for line in lines]
     speakers = [bool(_DASH.match(line)) for line in plain]
-    if sum(speakers) > 1 and speakers[0]:
-        groups: list[list[str]] = []
-        for line, speaks in zip(lines, speakers, strict=True):
-            if speaks:
-                groups.append([])
-            groups[-1].append(line)
-        return [_part(" ".join(group), markup) for group in groups]
-    return [_part(" ".join(lines), markup)]
+    groups: list[list[str]] = [[]]
+    for index, line in enumerate(lines):
+        if groups[-1] and speakers[index] and (speakers[0] or ends_sentence(plain[index - 1])):
+            groups.append([])
+        groups[-1].append(line)
+    return [_part(" ".join(group), markup) for group in groups]
+
+
+def begins_voice(part: Part) -> bool:
+    """Whether another voice than before begins here: a dash, >>, a name with a colon, a sound in brackets."""
+    before = re.sub(r"\{[^{}]*\}|<[^<>]*>", "", html.unescape(part.before)).strip()
+    return (
+        before.endswith(("-", "\u2010", "\u2013", "\u2014", ">", ":"))
+        or part.text.startswith(("(", "["))
+        or (part.text[:1].isupper() and _NAMED.match(part.text) is not None)
+    )
+
+
+def is_sung(part: Part) -> bool:
+    """Whether there are musical notes about it."""
+    return any(note in part.before + part.after for note in "♪♫")
 
 
 def _tags(markup: Markup) -> re.Pattern[str]:
-    return {"none": _NEVER, "ass": _ASS_TAG, "vtt": _VTT_TAG}[markup]
+    return {"none": _NEVER, "ass": _ASS_TAG, "srt": _SRT_TAG, "vtt": _VTT_TAG}[markup]
+
+
+def _lead(plain: str, start: int) -> int:
+    """Where the words begin: after notes, dashes, an opening bracket, a speaker's label in capitals."""
+    while True:
+        mark = _BEFORE.match(plain, start)
+        if mark is None:
+            mark = _LABEL.match(plain, start)
+            label = mark[1] if mark else ""
+            if mark is None or label != label.upper() or label == label.lower() or len(label.split()) > 4:
+                return start
+        start = mark.end()
 
 
 def _part(raw: str, markup: Markup) -> Part:
@@ -79,9 +107,9 @@ def _part(raw: str, markup: Markup) -> Part:
         at = match.end()
     plain += _readable(raw[at:], markup)
     lead = len(plain) - len(plain.lstrip())
-    first = _BEFORE.match(plain, lead)
-    start = first.end() if first else lead
-    last = _AFTER.search(plain, start)
+    start = _lead(plain, lead)
+    bracketed = plain[lead:start].rstrip().endswith(("[", "("))
+    last = (_AFTER if bracketed else _NOTES).search(plain, start)
     end = last.start() if last else len(plain.rstrip())
     if end <= start:
         return Part("", raw.strip())

@@ -45,6 +45,19 @@ def installed(models_folder: Path) -> list[Model]:
     return found
 
 
+def _every(models_folder: Path) -> list[Model]:
+    """What may be removed: every model, older versions and what is not whole too."""
+    found = [_model(argos.NAME, item.name, item.path, item.origin) for item in argos.everything(models_folder)]
+    known = {item.path for item in found}
+    for engine, folder in ((firefox.NAME, firefox.folder(models_folder)), (argos.NAME, argos.folder(models_folder))):
+        try:
+            paths = [path for path in sorted(folder.iterdir()) if path.is_dir() and path.name[0] != "."]
+        except OSError:
+            continue
+        found += [_model(engine, path.name, path, "installed") for path in paths if path not in known]
+    return found
+
+
 def _model(engine: str, pair: str, path: Path, origin: str) -> Model:
     size_bytes = sum(file.stat().st_size for file in path.rglob("*") if file.is_file())
     return Model(engine, pair, path, size_bytes, origin)
@@ -101,9 +114,9 @@ def install(path: Path, models_folder: Path) -> list[Model]:
 
 
 def _install_argos(path: Path, models_folder: Path) -> Model:
-    name = path.name.removesuffix(argos.SUFFIX)
+    name = path.name.removesuffix(argos.SUFFIX).lstrip(".") or "package"
     target = argos.folder(models_folder) / name
-    if target.exists():
+    if argos.is_whole(target):
         raise ReframeError(
             f"The package {safe(name)} is installed already.", f"`reframe models remove {safe(name)}` first."
         )
@@ -114,7 +127,7 @@ def _install_argos(path: Path, models_folder: Path) -> Model:
 def _install_firefox(path: Path, models_folder: Path) -> Model:
     pair = _pair_of(path)
     target = firefox.folder(models_folder) / pair
-    if target.exists():
+    if firefox.is_whole(target):
         raise ReframeError(f"The model {pair} is installed already.", f"`reframe models remove {pair}` first.")
     partial = target.with_name(f".{pair}.partial")
     shutil.rmtree(partial, ignore_errors=True)
@@ -124,6 +137,7 @@ def _install_firefox(path: Path, models_folder: Path) -> Model:
             for file in sorted(path.glob(pattern)):
                 shutil.copyfile(file, partial / file.name)
                 _sync(partial / file.name)
+        argos.set_aside(target)
         partial.rename(target)
     except OSError as error:
         shutil.rmtree(partial, ignore_errors=True)
@@ -152,7 +166,7 @@ def _sync(path: Path) -> None:
 def remove(name: str, models_folder: Path) -> list[Model]:
     """Remove the models of a pair (en-es), or of one engine (argos:en-es). Raises ReframeError."""
     engine, colon, pair = name.rpartition(":")
-    ours = [item for item in installed(models_folder) if item.origin == "installed"]
+    ours = [item for item in _every(models_folder) if item.origin == "installed"]
     wanted = [item for item in ours if pair in (item.pair, item.path.name) and (not colon or item.engine == engine)]
     if not wanted:
         there = [item.pair for item in ours]
@@ -161,6 +175,7 @@ def remove(name: str, models_folder: Path) -> list[Model]:
             f"There are {listing(there)}." if there else "None is installed.",
         )
     for item in wanted:
+        item.path.with_name(item.path.name + argos.SUFFIX).unlink(missing_ok=True)  # else it is unpacked again
         gone = item.path.with_name(f".{item.path.name}.removed")
         shutil.rmtree(gone, ignore_errors=True)
         item.path.rename(gone)  # at once for whoever looks
@@ -284,6 +299,7 @@ def _get(files: Sequence[Wanted], folder: Path, report: download.Report) -> None
         raise ReframeError(
             f"The index lists only a part of the model {folder.name}.", "Try another pair, or argos:PAIR."
         )
+    argos.set_aside(folder)
     partial.rename(folder)
 
 

@@ -19,10 +19,12 @@ from reframed.subtitles.breaks import CLAUSE_END, between, ends_sentence
 from reframed.subtitles.layout import break_lines
 from reframed.subtitles.profiles import Profile
 from reframed.translation import guard
-from reframed.translation.marks import Markup, Part, is_drawing, put_together, take_apart
+from reframed.translation.marks import Markup, Part, begins_voice, is_drawing, is_sung, put_together, take_apart
 from reframed.translation.marks import plain as readable
 
 _GAP_S = 1.0
+_OVERLAP_S = 0.1  # cues that overlap longer are two things at once
+_TITLES = frozenset("mr mrs ms dr st prof sr jr sra herr frau mme".split())
 _LONGEST_CHARS = 300  # of a sentence: engines cut off what is longer than their context, or lose the thread
 _RUN = 50  # cues that are joined before the next full stop ends it
 _MOST_CUES = 8  # that one sentence may cover
@@ -30,12 +32,13 @@ _BREAK_COST = (0.0, 0.01, 0.02, 0.05, 0.12, 0.3)  # in the order of Break, again
 
 
 class Line(NamedTuple):
-    """A cue as it is read: seconds, raw text, who speaks."""
+    """A cue as it is read: seconds, raw text, who speaks, and where it stands (a sign is no part of the dialogue)."""
 
     start: float
     end: float
     raw: str
     speaker: str = ""
+    place: str = ""
 
 
 class Flag(NamedTuple):
@@ -128,30 +131,44 @@ def _why_not(text: str, rules: Rules) -> str:
 
 
 def _runs(units: Sequence[_Unit], lines: Sequence[Line]) -> list[list[int]]:
-    """Units that may share sentences: one voice, going on within a second."""
+    """Units that may share sentences: one voice in one place, going on within a second."""
     runs: list[list[int]] = []
+    latest: dict[str, list[int] | None] = {}  # by place: the run that may go on there
     for index, unit in enumerate(units):
+        place = lines[unit.cue].place
+        run = latest.get(place)
         if unit.passes:
+            latest[place] = None
             continue
-        full = bool(runs) and len(runs[-1]) >= _RUN and ends_sentence(units[runs[-1][-1]].part.text)
-        if runs and not full and runs[-1][-1] == index - 1 and _goes_on(units[index - 1], unit, lines):
-            runs[-1].append(index)
+        full = run is not None and len(run) >= _RUN and ends_sentence(units[run[-1]].part.text)
+        if run is not None and not full and _goes_on(units[run[-1]], unit, lines):
+            run.append(index)
         else:
-            runs.append([index])
+            latest[place] = [index]
+            runs.append(latest[place] or [])
     return runs
 
 
 def _goes_on(one: _Unit, two: _Unit, lines: Sequence[Line]) -> bool:
+    """Whether the voice of one cue may go on in the other."""
     before, after = lines[one.cue], lines[two.cue]
     return (
         one.cue != two.cue
         and not one.alone
         and not two.alone
-        and not two.part.before.strip(" ").endswith((":", "-"))
         and before.speaker == after.speaker
-        and before.start <= after.start
-        and after.start - before.end < _GAP_S
+        and -_OVERLAP_S < after.start - before.end < _GAP_S
+        and not begins_voice(two.part)
+        and is_sung(one.part) == is_sung(two.part)
+        and not one.part.text.endswith(("]", ")"))
+        and not _is_answer(one.part.text, two.part.text)
     )
+
+
+def _is_answer(one: str, two: str) -> bool:
+    """Whether a cue is one word with a full stop, and another sentence follows: "No.", which looks like a number's."""
+    bare = one.strip(" .\"'“”").lower()
+    return one.rstrip("\"'”").endswith(".") and " " not in bare and bare not in _TITLES and two[:1].isupper()
 
 
 def _sentences(run: Sequence[int], units: Sequence[_Unit], language: str) -> list[list[_Piece]]:
