@@ -169,7 +169,7 @@ def test_what_cannot_be_is_said_before_anything_runs(home: Home) -> None:
     for part in ("no language tag", "names one language twice"):
         assert part in said.stdout + said.stderr
     home.configure(llm={"url": "http://me:secret@x", "model": "m"})
-    assert "holds a user or password" in home.run("check", check=False).stderr
+    assert "holds a user or password" in home.run("check", check=False).stdout
     home.configure(llm={"url": "ftp://x", "model": "m", "key": "sk-123"})
     said = home.run("check", check=False)
     assert "must begin with http" in said.stdout + said.stderr or "unknown option" in said.stdout + said.stderr

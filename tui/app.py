@@ -87,7 +87,7 @@ class Dashboard(App[None]):
     .-wide #jobs { width: 1fr; height: 100%; }
     .-wide #detail { width: 46%; height: 100%; border-top: none; border-left: solid $primary; }
     .-short #log { display: none; }
-    .-short.-narrow #detail { height: 5; }
+    .-short.-narrow #detail { height: 4; }
     .-loud #body { display: none; }
     .-loud #log { display: block; border-top: none; }
     .-ascii #detail, .-ascii #log { border-top: ascii $primary; }
@@ -235,7 +235,7 @@ class Dashboard(App[None]):
         self.reader = None
         self._trouble = "no ledger" if "no ledger" in error.message else "the ledger cannot be read"
         if self.job is None:
-            self._detail([error.message, error.hint])
+            self._instead([error.message, error.hint])
         elif self._trouble != "no ledger":
             self.say(f"{error.message} {error.hint}")
 
@@ -301,7 +301,7 @@ class Dashboard(App[None]):
             return
         if self.job is None:
             found = self.which == ALL and not self.actions.found
-            self._detail(detail.guide(self.seen.folders, lock.is_held(self.state)) if found else [_NONE_FOUND])
+            self._instead(detail.guide(self.seen.folders, lock.is_held(self.state)) if found else [_NONE_FOUND])
             return
         try:
             self.job = self.reader.job(self.job["id"])
@@ -312,6 +312,14 @@ class Dashboard(App[None]):
         wide = self.size.width >= _WIDE
         self._detail((detail.whole if wide else detail.lines)(self.job, self.looks, left_s))
         self.show_foot()
+
+    def _instead(self, lines: Sequence[Line]) -> None:
+        """Say something where the jobs would be."""
+        from tui.page import wrapped
+
+        width = max(20, (self.list.size.width or 78) - 2)
+        self.list.instead([row for line in lines for row in wrapped(line, width)])
+        self._detail([])
 
     def _detail(self, lines: Iterable[Line]) -> None:
         from tui.page import wrapped

@@ -106,12 +106,13 @@ class CueTable:
         if not first or not second:
             return False
         count = len(first.split())
-        if len(cue.words) == len(cue.text.split()):
+        if count + len(second.split()) == len(cue.words):
             moment, words = cue.words[count].start, (cue.words[:count], cue.words[count:])
         else:
-            moment, words = cue.start + cue.length * len(first) / max(1, len(first) + len(second)), ((), ())
+            moment, words = cue.start + cue.length * len(first) / (len(first) + len(second)), ((), ())
         moment = min(max(moment, cue.start + SHORTEST_S), max(cue.start + SHORTEST_S, cue.end - SHORTEST_S))
-        one = replace(cue, end=moment, text=first, words=words[0])
+        end = max(cue.start + SHORTEST_S, min(moment, moment - self.profile.min_gap_s))
+        one = replace(cue, end=end, text=first, words=tuple(replace(w, end=min(w.end, end)) for w in words[0]))
         two = replace(cue, start=moment, text=second, words=words[1])
         self._replace(index, 1, one, two)
         return True

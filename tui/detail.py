@@ -74,7 +74,7 @@ def _facts(job: Row) -> list[Line]:
         listed = ", ".join(kinds) or media.get("container", "")
         found.append((("Media: ", "dim"), (f"{duration(media.get('duration_s', 0))}, {safe(listed)}", "")))
     found += [(("Came along: ", "dim"), (safe(name), "")) for name in job["sidecars"]]
-    found.append((("Owner: ", "dim"), (_user(job["owner_uid"]), "")))
+    found.append((("Owner: ", "dim"), (user(job["owner_uid"]), "")))
     if job["priority"]:
         found.append((("Priority: ", "dim"), (str(job["priority"]), "")))
     counted = [f"{job[name]} {name}" for name in ("failures", "crashes", "interruptions") if job[name]]
@@ -83,7 +83,8 @@ def _facts(job: Row) -> list[Line]:
     return found
 
 
-def _user(uid: int) -> str:
+def user(uid: int) -> str:
+    """The name of a user, as this machine knows it."""
     try:
         return safe(pwd.getpwuid(uid).pw_name)
     except KeyError:

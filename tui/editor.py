@@ -26,6 +26,7 @@ from tui import transcript
 from tui.cues import CueTable
 from tui.lines import Line, Lines
 from tui.looks import Looks
+from tui.page import wrapped
 from tui.transcript import Captions, clock
 
 _BREAK = " | "  # how a line end is typed
@@ -94,10 +95,10 @@ class Editor(ModalScreen[None]):
     Editor { background: $background; }
     Editor #title, Editor #keys { height: 1; background: $panel; padding: 0 1; }
     Editor #cues { height: 1fr; background: $background; scrollbar-size: 1 1; }
-    Editor #about { height: 3; padding: 0 1; border-top: solid $primary; }
+    Editor #about { height: 4; padding: 0 1; border-top: solid $primary; }
     Editor #typed { height: 1; border: none; padding: 0 1; }
-    .-ascii #cues { scrollbar-size: 0 0; }
-    .-ascii #about { border-top: ascii $primary; }
+    Editor.-ascii #cues { scrollbar-size: 0 0; }
+    Editor.-ascii #about { border-top: ascii $primary; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "leave", show=False),
@@ -226,7 +227,8 @@ class Editor(ModalScreen[None]):
                 f"{rules.describe(item.rule, table.profile)} ({item.how})" for item in table.breaches(cues.cursor)
             ]
             about.append((("; ".join(broken), "bad"),) if broken else "keeps all rules")
-        self.query_one("#about", Lines).show(about)
+        shown = self.query_one("#about", Lines)
+        shown.show([row for line in about for row in wrapped(line, max(20, shown.size.width or 76))])
 
     # --- moving
 
@@ -323,7 +325,8 @@ class Editor(ModalScreen[None]):
         """Ask where."""
         if (table := self._has_cue()) is not None:
             text = table[self.cue_list.cursor].text.replace("\n", " ")
-            self._type(text, "split", self._split, len(text) // 2)
+            spaces = [at + 1 for at, char in enumerate(text) if char == " "]
+            self._type(text, "split", self._split, min(spaces, key=lambda at: abs(at - len(text) / 2), default=0))
             self._say("put the cursor where to split, then enter")
 
     def _split(self, at: str) -> None:

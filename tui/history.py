@@ -73,7 +73,7 @@ def table(days: list[Row], about: str, looks: Looks) -> list[Line]:
             (f"{total['done']} done, {total['failed']} failed, {total['cancelled']} cancelled", "bold"),
             (f", {about}", "dim"),
         ),
-        f"{total['media_s'] / 60:,.0f} minutes of media processed, results of {size(total['size_bytes'])}",
+        f"{_minutes(total['media_s'])} of media processed, results of {size(total['size_bytes'])}",
         "",
         (("day         done  failed  cancelled   media     results", "dim"),),
     ]
@@ -90,11 +90,15 @@ def table(days: list[Row], about: str, looks: Looks) -> list[Line]:
     return found
 
 
+def _minutes(seconds: float) -> str:
+    return f"{seconds / 60:,.0f} minutes" if seconds >= 600 else f"{seconds / 60:.1f} minutes"
+
+
 def used(path: Path) -> int:
-    """Bytes that a file or folder takes; what cannot be read counts nothing."""
+    """Bytes that a file (with what SQLite keeps beside it) or a folder takes; what cannot be read counts nothing."""
     try:
         if path.is_file():
-            return path.stat().st_size
+            return sum(file.stat().st_size for file in path.parent.glob(f"{path.name}*"))
         return sum(file.lstat().st_size for file in path.rglob("*") if file.is_file())
     except OSError:
         return 0

@@ -17,6 +17,7 @@ from textual.strip import Strip
 
 from reframed.store.reads import Row
 from reframed.text import safe, shorten
+from tui.lines import Line, strip
 from tui.looks import Looks
 from tui.times import about, ago
 
@@ -54,12 +55,19 @@ class JobList(ScrollView, can_focus=True):
         self._chosen: int | None = None
         self._drawn: dict[int, str] = {}  # what was said on each line when it was drawn
         self.marked: set[int] = set()
+        self._instead: list[Line] = []
 
     def toggle_mark(self) -> None:
         """Mark the job under the cursor, or take its mark away; and go on to the next."""
         if self._chosen is not None:
             self.marked ^= {self._chosen}
             self.action_move(1)
+
+    def instead(self, lines: list[Line]) -> None:
+        """What is shown while there are no jobs."""
+        if lines != self._instead:
+            self._instead = lines
+            self.refresh()
 
     def reset(self) -> None:
         """Another choice of jobs is shown: begin at its first."""
@@ -163,6 +171,8 @@ class JobList(ScrollView, can_focus=True):
             self._drawn.clear()
         self._drawn[index] = self._said_of(index) if row else ""
         width = self.scrollable_content_region.width
+        if row is None and not self._total and index < len(self._instead):
+            return strip(self._instead[index], width, self.looks).apply_style(self.rich_style)
         if row is None:
             return Strip.blank(width, self.rich_style)
         cursor = index == self._cursor

@@ -25,7 +25,7 @@ KEYS = (
     Key(
         "find",
         "slash",
-        "find: state:failed recipe:shorts lang:es date:2026-11 owner:anna text !not; in a log: a text",
+        "find: state:failed recipe:shorts lang:es date:2026-11 owner:anna text !not (in a log: a text)",
         "Find",
     ),
     Key("log", "l", "the log on the whole screen", "Log"),

@@ -166,6 +166,8 @@ class LogPane(Widget, can_focus=True):
         """Draw the rows that changed."""
         height = self.size.height
         old, self._rows = self._rows, self._laid_out(height) if self._file is not None and height else []
+        if height and not self._rows:
+            self._rows = [(("no log yet", "dim"),)]
         changed = [Region(0, y, self.size.width, 1) for y in range(height) if old[y : y + 1] != self._rows[y : y + 1]]
         if changed:
             self.refresh(*changed)

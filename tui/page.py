@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import ClassVar
 
@@ -18,6 +19,7 @@ from tui.lines import Line, Lines, plain, strip
 from tui.looks import Looks
 
 _REFRESH_S = 1.0
+_COLUMN = re.compile(r"\S+(?: \S+){0,3} {2,}")  # what stands left of a column of text
 
 
 class Pager(ScrollView, can_focus=True):
@@ -78,12 +80,12 @@ class Pager(ScrollView, can_focus=True):
 class Page(ModalScreen[None]):
     """A title and lines, which are read anew every second if they can change (`live`)."""
 
-    CSS = """
+    DEFAULT_CSS = """
     Page { background: $background; }
     Page #title { height: 1; background: $panel; padding: 0 1; }
     Page #pager { height: 1fr; background: $background; padding: 0 0 0 1; scrollbar-size: 1 1; }
     Page #find { height: 1; border: none; padding: 0 1; display: none; }
-    .-ascii #pager { scrollbar-size: 0 0; }
+    Page.-ascii #pager { scrollbar-size: 0 0; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q,enter", "close", "Back", show=False),
@@ -201,7 +203,8 @@ def wrapped(line: Line, width: int) -> list[Line]:
     if len(text) <= width and text.isascii():
         return [line]
     rows: list[Line] = []
-    indent = " " * min(len(text) - len(text.lstrip()), width // 2)
+    column = _COLUMN.match(text)
+    indent = " " * min(len(column[0]) if column else len(text) - len(text.lstrip()), width // 2)
     for part in _at_spaces(text, width, indent):
         rows.append(part)
     if len(rows) == 1:
