@@ -10,6 +10,7 @@ import pytest
 from textual.pilot import Pilot
 
 from docs.picture import INBOX, fill
+from reframed.errors import ReframeError
 from reframed.store.ledger import Ledger
 from tests.test_tui import drive, posted, screen, shows
 from tui import keys
@@ -18,10 +19,17 @@ from tui.keys import KEYS
 from tui.looks import wants_ascii
 
 GOLDENS = Path(__file__).parent / "goldens"
+
+
+def no_picture(name: str, path: Path) -> None:
+    """A machine on which nothing can be drawn."""
+    raise ReframeError("Nothing can be drawn here.")
+
+
 SERVICES = Services(
     check=lambda: ["reframe.yaml: no fault", "", "Recipes", "  captions: Captions."],
     styles=lambda: [("clean", "Plain."), ("tiktok", "Loud.")],
-    still=lambda name, path: None,
+    still=no_picture,
 )
 # The panes: the keys that lead there, and what has to be seen before it is compared.
 PANES: dict[str, tuple[Sequence[str], str]] = {

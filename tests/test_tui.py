@@ -2,11 +2,7 @@
 
 import asyncio
 import json
-import shutil
-import subprocess
-import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +14,6 @@ from reframed.store import arrivals, jobs, query
 from reframed.store.jobs import Verdict
 from reframed.store.ledger import Ledger
 from reframed.store.reads import ALL
-from tests.conftest import SHORT, Home, wait_for
 from tests.test_ledger import PLAN, arrival
 from tui.app import Dashboard
 from tui.joblist import JobList
@@ -244,35 +239,3 @@ def test_what_people_type_to_find_jobs() -> None:
     assert query.parse("  ") == ALL
     with pytest.raises(UsageError, match="did you mean"):
         query.parse("state:faild")
-
-
-@pytest.mark.slow
-@pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
-def test_in_a_real_terminal_with_a_real_daemon(home: Home) -> None:
-    home.start()
-    session = f"reframe-{uuid.uuid4().hex[:8]}"
-    command = f"{sys.executable} -m reframed --config {home.config} tui"
-    tmux = ["tmux", "-L", session]
-    subprocess.run([*tmux, "-f", "/dev/null", "new-session", "-d", "-x", "80", "-y", "24", command], check=True)
-
-    def seen() -> str:
-        return subprocess.run([*tmux, "capture-pane", "-p"], capture_output=True, text=True, check=True).stdout
-
-    def press(*keys: str) -> None:
-        subprocess.run([*tmux, "send-keys", *keys], check=True)
-
-    try:
-        wait_for(lambda: "No jobs yet" in seen(), 20)
-        shutil.copy(SHORT, home.inbox / "film.wav")
-        wait_for(lambda: "✓ done" in seen() and "Output:" in seen(), 60)
-        wait_for(lambda: "captions done" in seen(), 10)  # the log's end
-        press("r")
-        wait_for(lambda: home.job()["attempt"] == 2 and home.job()["state"] == "done")
-        assert home.outputs() == ["film.en.srt", "film.en.vtt"]  # found as they are, not published again
-        (home.inbox / "bad.wav").write_text("no sound")
-        wait_for(lambda: "✗ failed" in seen(), 20)
-        home.stop()
-        wait_for(lambda: "stopped: reframe run" in seen(), 10)
-        press("q")
-    finally:
-        subprocess.run([*tmux, "kill-server"], check=False)

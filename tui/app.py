@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import sys
+import termios
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -73,7 +75,7 @@ class Dashboard(App[None]):
     TITLE = "Reframe"
     COMMANDS: ClassVar[set[Any]] = {_verbs, _jobs}
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (_WIDE, "-wide")]  # noqa: RUF012 - textual declares it so
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-tiny"), (12, "-short"), (16, "-tall")]  # noqa: RUF012
     CSS = """
     Screen { background: $background; color: $foreground; }
     #head, #foot { height: 1; background: $panel; padding: 0 1; }
@@ -86,8 +88,9 @@ class Dashboard(App[None]):
     .-wide #body { layout: horizontal; }
     .-wide #jobs { width: 1fr; height: 100%; }
     .-wide #detail { width: 46%; height: 100%; border-top: none; border-left: solid $primary; }
-    .-short #log { display: none; }
-    .-short.-narrow #detail { height: 4; }
+    .-tiny #log, .-short #log { display: none; }
+    .-tiny.-narrow #detail { height: 4; }
+    .-short.-narrow #detail { height: 5; }
     .-loud #body { display: none; }
     .-loud #log { display: block; border-top: none; }
     .-ascii #detail, .-ascii #log { border-top: ascii $primary; }
@@ -129,6 +132,7 @@ class Dashboard(App[None]):
         self._trouble = ""
         self._looked_at = self._aged_at = 0.0
         self._said, self._said_until = "", 0.0
+        self._on_terminal = _has_terminal()
 
     def compose(self) -> ComposeResult:
         """Header, tabs, list and detail, log, keys."""
@@ -185,6 +189,9 @@ class Dashboard(App[None]):
 
     def _tick(self) -> None:
         """Look again, if it is time: often only while jobs run and the terminal has the focus."""
+        if self._on_terminal and not _has_terminal():  # the line was cut: nobody looks any more
+            self.exit()
+            return
         busy = bool(self.seen.busy) and self.app_focus
         if time.monotonic() - self._looked_at >= (_BUSY_S if busy else _CALM_S) * 0.9:
             self._look()
@@ -218,6 +225,7 @@ class Dashboard(App[None]):
 
     def _take_in(self) -> None:
         assert self.reader is not None
+        self.reader.jobs(self.which, limit=1)  # raises what the list could not say
         self.seen = header.Overview(
             self.reader.counts(), self.reader.switches(), self.reader.busy(), self.reader.folders()
         )
@@ -327,7 +335,8 @@ class Dashboard(App[None]):
         shown = self.lines("detail")
         width = shown.size.width or 76
         height = shown.size.height or 5
-        rows = [row for line in lines for row in wrapped(line, max(20, width))]
+        head, *rest = [*lines, ""]
+        rows = [head, *[row for line in rest[:-1] for row in wrapped(line, max(20, width))]]
         if len(rows) > height:
             rows = [*rows[: height - 1], ((self.looks.text("… enter shows it all"), "dim"),)]
         shown.show(rows)
@@ -380,6 +389,15 @@ class Dashboard(App[None]):
         """Say something where the tabs are, until it is taken away with an empty text."""
         self._said = text
         self.show_tabs()
+
+
+def _has_terminal() -> bool:
+    """Whether a terminal is at the other end."""
+    try:
+        termios.tcgetattr(sys.__stdin__ or 0)
+    except (OSError, ValueError, termios.error):
+        return False
+    return True
 
 
 def run(

@@ -34,7 +34,7 @@ class LogFile:
         try:
             status = self.path.stat()
         except OSError:
-            before, self._identity, self.size = self.size, None, 0
+            before, self._identity, self.size = self._identity, None, 0
             return "gone" if before else "same"
         identity, size = (status.st_dev, status.st_ino), self.size
         replaced = self._identity is not None and (identity != self._identity or status.st_size < size)

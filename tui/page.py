@@ -15,6 +15,7 @@ from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.widgets import Input
 
+from reframed.errors import ReframeError
 from tui.lines import Line, Lines, plain, strip
 from tui.looks import Looks
 
@@ -125,7 +126,10 @@ class Page(ModalScreen[None]):
             self.run_worker(self._load, thread=True, exclusive=True, exit_on_error=False)
 
     def _load(self) -> None:
-        lines = self._lines()
+        try:
+            lines = self._lines()
+        except ReframeError as error:
+            lines = [error.message, error.hint]
         self.app.call_from_thread(self.pager.show, lines)
 
     @property

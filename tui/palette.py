@@ -37,7 +37,8 @@ class Verbs(_Ours):
             if key.name not in _NOT_LISTED:
                 reason = self.dashboard.actions.why_not(key.name)
                 shown = keys.shown(self.dashboard.settings.keys.get(key.name, key.key))
-                found.append((key, f"{key.about} ({shown})", f"not now: {reason}" if reason else ""))
+                name = key.label or key.name.capitalize()
+                found.append((key, f"{name}: {key.about} ({shown})", f"not now: {reason}" if reason else ""))
         return found
 
     def _run(self, key: Key) -> None:

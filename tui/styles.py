@@ -28,8 +28,8 @@ class StylePicker(ModalScreen[None]):
     StylePicker { background: $background; }
     StylePicker #title { height: 1; background: $panel; padding: 0 1; }
     StylePicker #both { layout: horizontal; }
-    StylePicker #names { width: 1fr; padding: 0 1; }
-    StylePicker #picture { width: auto; min-width: 26; padding: 0 1; }
+    StylePicker #names { width: 1fr; height: 100%; padding: 0 1; }
+    StylePicker #picture { width: auto; max-width: 60%; padding: 0 1; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "close", "Back", show=False),
