@@ -33,6 +33,7 @@ _CALM_S = 1.0
 _AGE_S = 5.0
 _LOCKED_S = 0.2
 _WIDE = 100
+_ROOMY = 60
 _NONE_FOUND = "No job is like that. Escape shows all again."
 _NOTHING = header.Overview(dict.fromkeys(STATES, 0), {}, {}, [])
 
@@ -284,7 +285,10 @@ class Dashboard(App[None]):
 
     def _tab_text(self, number: int, name: str) -> str:
         states = TABS[number][1]
-        return f"{number} {name} {sum(self.seen.counts[state] for state in states or self.seen.counts)}"
+        count = sum(self.seen.counts[state] for state in states or self.seen.counts)
+        if self.size.width >= _ROOMY or not states:
+            return f"{number} {name} {count}"
+        return f"{number}{self.looks.sign(states[0])[0]}{count}"
 
     def on_lines_clicked(self, clicked: Lines.Clicked) -> None:
         """A click on a tab."""
@@ -304,22 +308,24 @@ class Dashboard(App[None]):
         self._show_log()
 
     def _show_detail(self) -> None:
+        """The chosen job, and the keys that do something to it."""
+        if self.reader is not None:
+            self._read_detail(self.reader)
         self.show_foot()
-        if self.reader is None:
-            return
+
+    def _read_detail(self, reader: Reader) -> None:
         if self.job is None:
             found = self.which == ALL and not self.actions.found
             self._instead(detail.guide(self.seen.folders, lock.is_held(self.state)) if found else [_NONE_FOUND])
             return
         try:
-            self.job = self.reader.job(self.job["id"])
-            left_s = self.reader.estimate(self.job)
+            self.job = reader.job(self.job["id"])
+            left_s = reader.estimate(self.job)
         except ReframeError as error:
             self._detail([error.message])
             return
         wide = self.size.width >= _WIDE
         self._detail((detail.whole if wide else detail.lines)(self.job, self.looks, left_s))
-        self.show_foot()
 
     def _instead(self, lines: Sequence[Line]) -> None:
         """Say something where the jobs would be."""

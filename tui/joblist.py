@@ -186,13 +186,16 @@ class JobList(ScrollView, can_focus=True):
         room = max(6, width - 11 - word - len(tail))
         name = self.looks.text(shorten(safe(row["name"]), room))
         segments = [
-            Segment("*" if row["id"] in self.marked else " ", style + Style(bold=True)),
+            Segment(
+                "*" if row["id"] in self.marked else " ",
+                style + Style(bold=True) if row["id"] in self.marked else style,
+            ),
             Segment(f"{row['id']:>5} ", style),
             Segment(f"{sign} {row['state']:<{word}.{word}} ", state),
             Segment(set_cell_size(name, room) + " ", style),
             Segment(self.looks.text(tail), style if cursor else style + self.looks.style("dim")),
         ]
-        return Strip(segments).adjust_cell_length(width, style).crop(0, width)
+        return Strip(segments).adjust_cell_length(width, style).crop(0, width).simplify()
 
 
 def _tail(row: Row, now: float, *, short: bool = False) -> str:

@@ -69,7 +69,7 @@ class Lines(Widget):
     def render_line(self, y: int) -> Strip:
         """One line."""
         line = self._lines[y] if y < len(self._lines) else ""
-        return strip(line, self.size.width, self.looks).apply_style(self.rich_style)
+        return strip(line, self.size.width, self.looks).apply_style(self.rich_style).simplify()
 
     def on_click(self, event: events.Click) -> None:
         """Tell where it was clicked."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -18,6 +18,8 @@ from reframed.text import safe
 from tui.lines import Line, Lines
 from tui.looks import Looks
 
+_CONTRAST = 30  # levels of grey
+_AROUND = 12  # pixels
 _NO_PREVIEW = 'Pictures here: pip install "reframe-media[preview]"'
 
 
@@ -96,7 +98,7 @@ class StylePicker(ModalScreen[None]):
         try:
             if not path.exists():
                 self._still(name, path)
-            picture = pixels(path, max(8, self.size.height - 2))
+            picture = pixels(path, max(16, self.size.width * 55 // 100), max(8, self.size.height - 2))
         except (ReframeError, OSError) as error:
             picture = str(error)
         self.app.call_from_thread(self._drawn, name, picture)
@@ -122,15 +124,39 @@ class StylePicker(ModalScreen[None]):
         self.dismiss()
 
 
-def pixels(path: Path, rows: int) -> object:
-    """A picture as half blocks in at most `rows` lines; without the extra `preview`, where it lies."""
+def pixels(path: Path, columns: int, rows: int) -> object:
+    """The words of a picture as half blocks; without the extra `preview`, how to see it otherwise."""
     try:
         from PIL import Image
         from rich_pixels import HalfcellRenderer, Pixels
     except ImportError:
         return f"{_NO_PREVIEW}\n\nUntil then: reframe style preview {path.stem}"
     with Image.open(path) as picture:
-        height = 2 * rows
-        width = max(1, round(picture.width * height / picture.height))
-        small = picture.convert("RGB").resize((width, height), Image.Resampling.LANCZOS)
+        found = picture.convert("RGB").crop(_words(picture.convert("L")))
+        scale = min(columns / found.width, 2 * rows / found.height)
+        small = found.resize(
+            (max(1, round(found.width * scale)), max(2, round(found.height * scale))), Image.Resampling.BOX
+        )
         return Pixels.from_image(small, renderer=HalfcellRenderer())
+
+
+def _words(grey: Any) -> tuple[int, int, int, int]:
+    """Where a still is not plain from left to right: the words, without the label at the top."""
+    width, height = grey.size
+    inner = range(height // 10, height - 4)
+    found = []
+    for y in inner:
+        low, high = grey.crop((4, y, width - 4, y + 1)).getextrema()
+        if high - low > _CONTRAST:
+            found.append(y)
+    if not found:
+        return 0, 0, width, height
+    top, bottom = max(0, found[0] - _AROUND), min(height, found[-1] + _AROUND)
+    plain = grey.crop((4, top, 5, bottom)).resize((width - 8, bottom - top))
+    from PIL import ImageChops
+
+    changed = ImageChops.difference(grey.crop((4, top, width - 4, bottom)), plain).point(
+        lambda level: 255 * (level > _CONTRAST)
+    )
+    left, _, right, _ = changed.getbbox() or (0, 0, width, 0)
+    return max(0, left - _AROUND), top, min(width, right + _AROUND), bottom
