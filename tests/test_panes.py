@@ -75,6 +75,7 @@ def still(text: str) -> str:
     return "\n".join(line.rstrip() for line in text.split("\n")).rstrip() + "\n"
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 10)], ids=["80x24", "120x40", "40x10"])
 def test_every_pane_looks_as_it_did(tmp_path: Path, size: tuple[int, int]) -> None:
@@ -120,6 +121,7 @@ async def start_again(pilot: Pilot[None]) -> None:
     await pilot.pause(0.01)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("settled")
 @pytest.mark.parametrize("size", [(80, 24), (120, 40), (40, 10)], ids=["80x24", "120x40", "40x10"])
 def test_every_key_does_something_or_says_why_not(tmp_path: Path, size: tuple[int, int]) -> None:

@@ -30,6 +30,7 @@ from tests.test_ledger import PLAN, arrival
 from tests.test_tui import drive, fill, shows
 from tui.app import Dashboard
 
+pytestmark = pytest.mark.slow
 # What Textual itself may send: CSI sequences, a few modes, and no others.
 _CSI = re.compile(rb"\x1b\[[0-9;:?<>=]*[ -/]*[@-~]")
 _MODES = re.compile(rb"\x1b(?:[()][0AB]|[=>78]|P[^\x1b]*\x1b\\|_[^\x1b]*\x1b\\|\]22;[a-z-]*\x07)")
@@ -209,7 +210,6 @@ def tmux(home: Home) -> tuple[Callable[[], str], Callable[..., None], Callable[[
     return seen, press, end
 
 
-@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("tmux") is None, reason="needs tmux")
 def test_under_tmux_with_a_real_daemon(home: Home) -> None:
     home.start()
