@@ -46,9 +46,9 @@ def fill(state: Path) -> None:
     ledger.open()
     now = time.time()
     for number, name in enumerate(NAMES, 1):
-        _arrive(ledger, number, name, now - 7000 + 1000 * number)
+        _arrive(ledger, number, name, now - 6942 + 1000 * number)
         if number <= 4:
-            _finish(ledger, state, number, now - 7000 + 1000 * number)
+            _finish(ledger, state, number, now - 6942 + 1000 * number)
     ledger.run(lambda: jobs.claim(9, "x", now))
     ledger.run(lambda: jobs.progress(9, "x", 0.42, 139.0))
     waits = [
@@ -57,7 +57,7 @@ def fill(state: Path) -> None:
     ]
     ledger.run(lambda: arrivals.replace_sightings("captions", [], waits, now - 90))
     folders = [
-        ("captions", INBOX.decode(), "events", "", now - 130),
+        ("captions", INBOX.decode(), "events", "", now - 95),
         ("films", "/mnt/nas/films", "polling", "the folder is not there", 0.0),
     ]
     ledger.run(lambda: arrivals.replace_folders(folders))

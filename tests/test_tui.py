@@ -129,7 +129,7 @@ def test_tabs_and_finding(tmp_path: Path, size: tuple[int, int]) -> None:
     fill(tmp_path, 30)
 
     async def steps(pilot: Pilot[None]) -> None:
-        await shows(pilot, "0 all 30", "1 running 1")
+        await shows(pilot, "0 all 30")
         await pilot.press("3")
         assert "30 ▶" not in await shows(pilot, "29 ✗ failed")
         await pilot.press("0", "slash", *"12", "enter")

@@ -357,7 +357,7 @@ class Actions:
         """What was done."""
         from tui.history import History
 
-        self.app.push_screen(History(self.found, lambda: self.app.reader, self.app.state, self.app.looks))
+        self.app.push_screen(History(self.found, self.app.state, self.app.looks))
 
     def transcript(self) -> None:
         """The text with its times."""

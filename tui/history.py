@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
 from pathlib import Path
 
-from reframed.errors import ReframeError
 from reframed.paths import CACHE, LEDGER, LOGS
 from reframed.store import query
 from reframed.store.reads import Reader, Row
@@ -16,40 +13,36 @@ from tui.looks import Looks
 from tui.page import Page
 
 _BAR = 20
-_STORED_EVERY_S = 60.0
+_EVERY_S = 10.0
 
 
 class History(Page):
-    """Live; `/` asks which jobs."""
+    """`/` asks which jobs. Everything is added up beside the screen, for there may be many jobs and many files."""
 
     ABOUT = "/ which jobs, esc back"
 
-    def __init__(self, found: str, reader: Callable[[], Reader | None], state: Path, looks: Looks) -> None:
-        super().__init__("History", self._read, looks)
-        self._found, self._reader, self._state = found, reader, state
-        self._stored: list[Line] = []
-        self._stored_at = 0.0
+    def __init__(self, found: str, state: Path, looks: Looks) -> None:
+        super().__init__("History", self._read, looks, live=False)
+        self._found, self._state = found, state
+
+    def on_mount(self) -> None:
+        """Add up, now and again."""
+        super().on_mount()
+        self.set_interval(_EVERY_S, self.load)
 
     def _read(self) -> list[Line]:
-        reader = self._reader()
-        try:
-            which = query.parse(self._found)
-            if reader is None:
-                return ["The ledger cannot be read now."]
-            days = reader.days(which)
-        except ReframeError as error:
-            return [error.message, error.hint]
+        which = query.parse(self._found)
+        reader = Reader(self._state)
+        days = reader.days(which)
+        reader.close()
         about = f"of jobs like {safe(self._found)}" if self._found else "of all jobs"
-        return [*table(days, about, self.looks), "", *self._storage()]
+        return [*table(days, about, self.looks), "", self._storage()]
 
-    def _storage(self) -> list[Line]:
-        """What our own files take; looked up seldom, for there may be many."""
-        if time.monotonic() - self._stored_at > _STORED_EVERY_S or not self._stored:
-            self._stored_at = time.monotonic()
-            parts = [(name, used(self._state / name)) for name in (LEDGER, CACHE, LOGS, "models")]
-            listed = ", ".join(f"{name.removesuffix('.db')} {size(taken)}" for name, taken in parts)
-            self._stored = [(("Storage used: ", "dim"), (f"{size(sum(taken for _, taken in parts))} ({listed})", ""))]
-        return self._stored
+    def _storage(self) -> Line:
+        """What our own files take."""
+        parts = [(name, used(self._state / name)) for name in (LEDGER, CACHE, LOGS, "models")]
+        listed = ", ".join(f"{name.removesuffix('.db')} {size(taken)}" for name, taken in parts)
+        return (("Storage used: ", "dim"), (f"{size(sum(taken for _, taken in parts))} ({listed})", ""))
 
     def asked_before(self) -> str:
         """Which jobs are shown."""
@@ -58,7 +51,7 @@ class History(Page):
     def asked(self, text: str) -> None:
         """Show other jobs."""
         self._found = text.strip()
-        self.pager.show(self._read())
+        self.load()
 
 
 def table(days: list[Row], about: str, looks: Looks) -> list[Line]:

@@ -123,7 +123,11 @@ class Page(ModalScreen[None]):
             self.set_interval(_REFRESH_S, self._update)
         else:
             self.pager.show(["..."])
-            self.run_worker(self._load, thread=True, exclusive=True, exit_on_error=False)
+            self.load()
+
+    def load(self) -> None:
+        """Read the lines beside the screen."""
+        self.run_worker(self._load, thread=True, exclusive=True, exit_on_error=False)
 
     def _load(self) -> None:
         try:

@@ -224,7 +224,7 @@ class Reader:
         )
         return [row | {"about": json.loads(row["about"])} for row in rows]
 
-    def days(self, which: Filter = ALL, limit: int = 366) -> list[Row]:
+    def days(self, which: Filter = ALL, limit: int = 4000) -> list[Row]:
         """The days on which matching jobs ended, newest first: done, failed, cancelled, media_s, size_bytes of results."""
         where, values = _where(which)
         join = "JOIN arrival ON arrival.id = arrival_id" if "arrival." in where else ""
