@@ -228,6 +228,7 @@ def test_under_tmux_with_a_real_daemon(home: Home) -> None:
         wait_for(lambda: "Why:" in seen() and "film.wav" not in seen(), 10)
         events = len(home.job(2)["events"])
         press("r")  # a failed one, again
+        wait_for(lambda: "Queued again: job 2." in seen(), 10)
         wait_for(lambda: len(home.job(2)["events"]) > events and home.job(2)["state"] == "failed", 20)
         press("0")
         shutil.copy(JFK, home.inbox / "long.wav")

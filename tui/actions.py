@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reframed import lock
 from reframed.errors import ReframeError
-from reframed.store.reads import Filter, Row
+from reframed.store.reads import Filter, Reader, Row
 from reframed.text import safe
 from tui import detail, keys
 from tui.keys import TABS
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tui.logfile import LogFile
 
 ENDED = ("done", "failed", "cancelled")
+_UNDER_WAY = ("running", "publishing")
+_NOT_IN = {"retry": _UNDER_WAY, "restyle": _UNDER_WAY, "cancel": ENDED, "priority": ENDED}  # states a verb is not for
 _READ_ONLY = "read only: nothing is changed from here"
 _CHANGES = ("retry", "cancel", "edit", "style", "priority", "pause", "drain")
 
@@ -37,6 +39,7 @@ class Actions:
         self.asking: _Question | None = None
         self.found = ""  # what is searched for
         self._asked: Callable[[str], None] | None = None
+        self._left: list[str] = []  # commands whose outcome is not known yet
 
     def why_not(self, name: str) -> str:
         """Why a key does nothing now; empty: it does something."""
@@ -217,17 +220,24 @@ class Actions:
         self.app.list.freshen()
         self.app.show_foot()
 
-    def _targets(self) -> list[int]:
-        """The jobs that a verb is for: the marked ones, else the one under the cursor."""
-        return sorted(self.app.list.marked) or ([self.app.job["id"]] if self.app.job is not None else [])
+    def _targets(self, verb: str = "") -> list[int]:
+        """The jobs that a verb is for: those marked that are in a state for it, else the one under the cursor."""
+        marked = sorted(self.app.list.marked)
+        if marked and verb and self.app.reader is not None:
+            states = self.app.reader.states(marked)
+            return [job for job in marked if job in states and states[job] not in _NOT_IN[verb]]
+        return marked or ([self.app.job["id"]] if self.app.job is not None else [])
 
     def retry(self) -> None:
         """Queue the jobs again."""
-        self.post("retry", {"jobs": self._targets()})
+        self._on_targets("retry", {})
 
     def cancel(self) -> None:
         """Ask whether to cancel the jobs."""
-        jobs = self._targets()
+        jobs = self._targets("cancel")
+        if not jobs:
+            self.app.say("none of the marked jobs can be cancelled: all have ended")
+            return
         one = len(jobs) == 1 and self.app.job is not None
         what = f"job {jobs[0]}, {safe(str((self.app.job or {}).get('name', '')))}" if one else f"{len(jobs)} jobs"
         self._question(_Question("cancel", {"jobs": jobs}), f"Cancel {what}? y yes, n no")
@@ -242,7 +252,14 @@ class Actions:
         except ValueError:
             self.app.say("a priority is a number from -9 to 9")
             return
-        self.post("priority", {"jobs": self._targets(), "priority": priority})
+        self._on_targets("priority", {"priority": priority})
+
+    def _on_targets(self, verb: str, more: dict[str, Any]) -> None:
+        """A verb on the chosen jobs that it means something for."""
+        if jobs := self._targets(verb):
+            self.post(verb, {"jobs": jobs, **more})
+        else:
+            self.app.say(f"{verb}: none of the marked jobs is in a state for it")
 
     def _question(self, question: _Question, text: str) -> None:
         self.asking = question
@@ -277,11 +294,19 @@ class Actions:
 
         about = detail.job_command(verb, list(arguments.get("jobs", [])))[len("reframe ") :]
         try:
-            commands.post(self.app.state, verb, arguments, payload)
+            self._left.append(commands.post(self.app.state, verb, arguments, payload))
         except ReframeError as error:
             self.app.say(error.message)
         else:
             self.app.say(about if lock.is_held(self.app.state) else f"{about}: done when the daemon runs")
+
+    def hear(self, reader: Reader) -> None:
+        """Say what became of the commands that were left."""
+        for identity in list(self._left):
+            outcome = reader.command(identity)
+            if outcome is not None:
+                self._left.remove(identity)
+                self.app.say(safe(outcome["message"]))
 
     # --- looking
 
@@ -384,7 +409,7 @@ class Actions:
         if self.app.services.styles is None or self.app.services.still is None:
             self.app.say("styles: see `reframe style`")
             return
-        jobs = self._targets()
+        jobs = self._targets("restyle")
         self.app.push_screen(
             StylePicker(
                 self.app.services.styles,

@@ -234,6 +234,7 @@ class Dashboard(App[None]):
         self.list.show(total)
         self._show_detail()
         self.show_tabs()
+        self.actions.hear(self.reader)
 
     def _lost(self, error: ReframeError) -> None:
         """The ledger cannot be read. While it is only locked, what is on the screen stays."""

@@ -217,6 +217,13 @@ class Reader:
             left_s += pace * plays_s
         return left_s
 
+    def states(self, job_ids: Iterable[int]) -> dict[int, str]:
+        """The states of some jobs, by id; those that are gone are left out."""
+        ids = list(job_ids)
+        marks = ",".join("?" * len(ids))
+        rows = self._all(f"SELECT id, state FROM job WHERE id IN ({marks})", ids)  # noqa: S608 - only question marks
+        return {row["id"]: row["state"] for row in rows}
+
     def files(self, job_id: int, kind: str) -> list[Row]:
         """The artifacts of one kind that a job made: key (its place in the cache), file, suffix, about."""
         rows = self._all(
