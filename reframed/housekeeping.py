@@ -17,7 +17,7 @@ from reframed.capacity import no_room
 from reframed.commands import Command, Malformed, payload_path, pending, stray_payloads
 from reframed.config import Config
 from reframed.errors import ReframeError
-from reframed.paths import KEPT, job_log
+from reframed.paths import KEPT, REFUSED, job_log
 from reframed.queue import Queues
 from reframed.recipe import Recipes
 from reframed.slots import Slots
@@ -173,7 +173,8 @@ class Housekeeping:
             prepared = self._verbs.prepare(command)
             outcome = self._ledger.run(lambda: self._apply_and_record(command, now, prepared))
         except ReframeError as error:
-            outcome = {"message": f"{error.message} {error.hint}".strip(), "jobs": []}
+            kept = self._keep_payload(command)
+            outcome = {"message": f"{error.message} {error.hint} {kept}".strip(), "jobs": []}
             self._record(command, now, ok=False, outcome=outcome)
         except Stopped:
             raise
@@ -186,6 +187,21 @@ class Housekeeping:
                 self._slots.cancel(job_id)
         self._files_changed()
         self._due = True
+
+    def _keep_payload(self, command: Command) -> str:
+        """What belonged to a refused command is somebody's work: keep it, and say where."""
+        path = payload_path(command.path)
+        if not path.is_file() or path.is_symlink():
+            return ""
+        folder = self._config.state_path / REFUSED
+        target = folder / f"{command.id}.txt"
+        try:
+            folder.mkdir(exist_ok=True)
+            path.rename(target)
+        except OSError as error:
+            log.warning("%s cannot be kept: %s", safe(str(path)), error.strerror)
+            return ""
+        return f"The captions are kept as {safe(str(target))}."
 
     def _record(self, command: Command, now: float, *, ok: bool, outcome: dict[str, Any]) -> None:
         self._ledger.run(

@@ -15,6 +15,7 @@ LOGS = "logs"
 CACHE = "cache"
 WORK = "work"
 KEPT = "kept"
+REFUSED = "refused"
 QUEUE = "queue"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import math
 import os
 import re
 import unicodedata
@@ -75,9 +76,13 @@ def parse_duration(text: str) -> float:
     """Seconds in `text`: a plain number, or numbers with ms, s, m, h, d, w ("1h 30m"). Raises ValueError."""
     stripped = text.strip().lower()
     try:
-        return float(stripped)
+        seconds = float(stripped)
     except ValueError:
         pass
+    else:
+        if not math.isfinite(seconds):
+            raise ValueError(f"{text!r} is not a duration")
+        return seconds
     parts = _DURATION.findall(stripped)
     if not parts or _DURATION.sub("", stripped).strip():
         raise ValueError(f"{text!r} is not a duration")

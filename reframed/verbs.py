@@ -6,8 +6,10 @@ import hashlib
 import os
 import pwd
 import re
+import tempfile
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from reframed.arrival import Sidecar, identity_of
@@ -17,6 +19,7 @@ from reframed.errors import ConfigError, ReframeError
 from reframed.filesystem import fsync_folder, hash_file, remove_if_there, rename_exclusive
 from reframed.media.info import SUBTITLE_EXTENSIONS, SUBTITLES, kind_of
 from reframed.outbox import explain
+from reframed.paths import WORK
 from reframed.queue import Queues
 from reframed.recipe import Recipes, settings_of
 from reframed.steps.styled import load_style, own_folder
@@ -114,7 +117,7 @@ class Verbs:
         return {"message": f"Priority {priority}: {_jobs(ids)}.", "jobs": ids}
 
     def _restyle(self, command: Command, now: float) -> Outcome:
-        ids, style = self._owned(command), str(command.arguments["style"])
+        ids, style = self._owned(command), str(command.arguments.get("style", ""))
         own = own_folder(settings_of(self.config), "styles")
         try:
             load_style(style, own)
@@ -136,6 +139,7 @@ class Verbs:
                 f'"{safe(format_)}" is no format of subtitles.', f"One of {listing(sorted(SUBTITLE_EXTENSIONS))}."
             )
         data = payload(command)
+        self._check_captions(data, format_)
         home = self._ledger.run(partial(self._home, command))
         digest = hashlib.sha256(data).hexdigest()
         folder = os.path.dirname(home.place)
@@ -157,6 +161,15 @@ class Verbs:
             remove_if_there(temporary)
         status = os.lstat(target)
         return Sidecar(target, status.st_size, status.st_mtime_ns, digest, language)
+
+    def _check_captions(self, data: bytes, format_: str) -> None:
+        """Raise ReframeError unless the captions can be read."""
+        from reframed.subtitles import files
+
+        with tempfile.TemporaryDirectory(dir=self.config.state_path / WORK) as name:
+            path = Path(name) / f"captions.{format_}"
+            path.write_bytes(data)
+            files.read(path)
 
     def _home(self, command: Command) -> _Home:
         """The source of the command's job, if captions can be given to it. Raises ReframeError."""

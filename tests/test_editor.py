@@ -58,14 +58,14 @@ def test_text_split_and_join_keep_the_times_of_words() -> None:
 
 def test_times_move_and_never_turn_around() -> None:
     table = CueTable([Cue(1.0, 2.0, "a"), Cue(3.0, 4.0, "b"), Cue(5.0, 6.0, "c")], EN)
-    assert table.move(0, 0.5)
+    assert table.move(0, 0.5) == 0
     assert (table[0].start, table[0].end) == (1.5, 2.5)
-    assert table.move(0, 0.5, end=False)
-    assert not table.move(0, 0.5, end=False)
-    assert not table.move(0, -9)
-    assert table.shift_from(1, 1.5)
+    assert table.move(0, 0.5, end=False) == 0
+    assert table.move(0, 0.5, end=False) is None
+    assert table.move(0, -9) is None
+    assert table.shift_from(1, 1.5) == 1
     assert [cue.start for cue in table.cues] == [2.0, 4.5, 6.5]
-    assert not table.shift_from(1, -9)
+    assert table.shift_from(1, -9) is None
     assert table.insert(0) == 1
     assert (table[1].start, table[1].text) == (2.5 + EN.min_gap_s, "")
     assert table.faults() == ["cue 2 has no text"]
@@ -253,3 +253,70 @@ def test_a_published_copy_is_read_when_the_cache_is_empty(tmp_path: Path) -> Non
     files.write(CUES, published, "srt")
     job: dict[str, Any] = {"id": 4, "outputs": [{"path": os.fsencode(published)}]}
     assert transcript.load(tmp_path, job).cues[0].text == CUES[0].text
+
+
+def test_nothing_typed_is_lost_or_lands_elsewhere(tmp_path: Path) -> None:
+    fill(tmp_path)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        await shows(pilot, "drone")
+        await pilot.press("j", "j", "e")
+        await shows(pilot, "When I was a girl")
+        editor = app.screen_stack[-1]
+        assert isinstance(editor, Editor)
+        await pilot.press("e", "X", "down", "pagedown", "ctrl+r", "enter")  # keys of the list mean nothing while typing
+        assert editor.table is not None
+        assert editor.table[0].text.endswith("television.X")
+        assert editor.table[1].text == CUES[1].text
+        await pilot.press("q")
+        await shows(pilot, "Leave without saving?")
+        await pilot.press("e", "Y", "enter", "y")  # the question was withdrawn
+        assert len(app.screen_stack) == 2
+        for odd in ("nan", "inf", "-inf", "1e999"):
+            await pilot.press("S", *odd, "enter")
+            await shows(pilot, "is not a duration")
+        await pilot.press(*["greater_than_sign"] * 40)
+        assert editor.table[editor.cue_list.cursor].text.endswith("XY")
+        await app.action_quit()
+        await shows(pilot, "Leave without saving?")
+        commands_folder = tmp_path / "commands"
+        shutil.rmtree(commands_folder, ignore_errors=True)
+        commands_folder.write_text("in the way")
+        await pilot.press("n", "w")
+        await shows(pilot, "not saved: The command could not be left")
+        commands_folder.unlink()
+        await pilot.press("e", *"ZZ", "ctrl+s")  # with what is being typed
+        await shows(pilot, "recaption 4")
+
+    drive(tmp_path, steps, (120, 30))
+    text = next((tmp_path / "commands").glob("*.payload")).read_text()
+    assert "XYZZ" in text
+
+
+def test_captions_cannot_command_a_terminal(tmp_path: Path) -> None:
+    table = CueTable([Cue(1, 2, "a\x1b]0;owned\x07 \x9b31mred\nb")], EN)
+    assert table[0].text == "a]0;owned 31mred\nb"
+    table.set_text(0, "x\x1b[2J")
+    assert table[0].text == "x[2J"
+    table.delete(0)
+    assert table.faults() == ["there are no cues"]
+
+
+@pytest.mark.slow
+def test_refused_captions_are_kept(home: Home) -> None:
+    shutil.copy(SAMPLE, home.inbox / "a.mp4")
+    home.start()
+    home.ended()
+    mine = home.folder / "mine.en.srt"
+    mine.write_text("1\n00:00:01,000 --> 00:00:02,000\nMine\n")
+    commands.post(home.state, "recaption", {"jobs": [1], "format": "srt"}, b"not subtitles")
+    wait_for(lambda: list((home.state / "refused").glob("*")) if (home.state / "refused").exists() else None)
+    assert home.job()["state"] == "done"
+    (home.inbox / "done" / "a.mp4").rename(home.folder / "elsewhere.mp4")
+    refused = home.run("recaption", "1", str(mine), check=False)
+    assert refused.returncode == 1
+    assert "not there any more" in refused.stderr
+    assert "are kept as" in refused.stderr
+    assert "Mine" in "".join(path.read_text() for path in (home.state / "refused").iterdir())

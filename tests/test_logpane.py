@@ -57,6 +57,22 @@ def test_a_large_file_is_searched_without_being_read_whole(tmp_path: Path) -> No
     assert file.find("", 0, forwards=True) is None
 
 
+def test_a_giant_line_is_searched_and_followed(tmp_path: Path) -> None:
+    path = tmp_path / "a.log"
+    path.write_bytes(b"first\n" + (b"x" * 5000 + b"needle") * 400 + b"\nend\n")
+    file = LogFile(path)
+    file.look()
+    found, at = [], 0
+    for _ in range(5):
+        place = file.find("needle", at, forwards=True)
+        assert place is not None
+        found.append(place)
+        at = file.forward(place, 1)[0].end
+    assert found == sorted(set(found))
+    assert len(file.backward(file.size, 24)) == 24
+    assert file.backward(file.size, 24)[-1].text == "end"
+
+
 def test_what_becomes_of_a_file_is_told(tmp_path: Path) -> None:
     path = tmp_path / "a.log"
     file = LogFile(path)

@@ -163,6 +163,16 @@ def state_of(app: Dashboard) -> tuple[Any, ...]:
 def test_keys_can_be_others_and_faults_are_said(tmp_path: Path) -> None:
     fill(tmp_path)
     assert "did you mean" in keys.faults({"retri": "a"})[0]
+    for wanted, said in (
+        ({"retry": "x"}, "is for cancel already"),
+        ({"retry": "Ctrl-X"}, "is no key"),
+        ({"retry": ""}, "is no key"),
+        ({"retry": "j"}, "moving about"),
+        ({"retry": "z", "find": "z"}, "is for"),
+    ):
+        assert said in keys.faults(wanted)[0], wanted
+    assert keys.faults({"retry": "x", "cancel": "r"}) == []
+    assert keys.usable({"retry": "j", "cancel": "f5"}) == {"cancel": "f5"}
 
     async def steps(pilot: Pilot[None]) -> None:
         await shows(pilot, 'there is no "nothing"')

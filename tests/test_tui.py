@@ -156,7 +156,7 @@ def test_verbs_act_on_all_that_are_marked(tmp_path: Path) -> None:
         await shows(pilot, "*   30", "*   29", "*   27", "3 marked")
         await pilot.press("r")
         await pilot.press("x", "enter")
-        await shows(pilot, "Cancel 2 jobs?")
+        await shows(pilot, "Cancel 2 marked jobs?")
         await pilot.press("escape", "x", "y", "P", *"7", "enter")
         await pilot.press("u", "P", *"much", "enter")
         await shows(pilot, "a priority is a number")
@@ -226,7 +226,7 @@ def test_a_ledger_that_is_locked_or_newer_or_gone_is_said(tmp_path: Path) -> Non
         await shows(pilot, "cannot be read")
         (tmp_path / "ledger.db").unlink()
         fill(tmp_path, 5)
-        await shows(pilot, "Job 5")
+        await shows(pilot, "5 ▶ running", "Job 3")
 
     drive(tmp_path, steps)
 
@@ -239,3 +239,69 @@ def test_what_people_type_to_find_jobs() -> None:
     assert query.parse("  ") == ALL
     with pytest.raises(UsageError, match="did you mean"):
         query.parse("state:faild")
+
+
+def test_questions_are_seen_or_withdrawn_and_name_the_right_job(tmp_path: Path) -> None:
+    fill(tmp_path, 30)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        app = pilot.app
+        assert isinstance(app, Dashboard)
+        await shows(pilot, "Job 30")
+        await pilot.press("space", "x")
+        await shows(pilot, "Cancel job 30, film [red]30", "y yes, n no")
+        await pilot.press("f", "y")  # something else is no answer
+        await pilot.press("x", "j", "y")
+        await pilot.press("x", "3", "y", "0")
+        await pilot.press("slash", "tab", "x")
+        await shows(pilot, "Cancel job 30")
+        app.say("the log was replaced")
+        await shows(pilot, "Cancel job 30")
+        await pilot.press("n", "u", "g", "P")
+        ledger = Ledger(tmp_path)
+        ledger.open()
+        ledger.run(lambda: arrivals.record(arrival(b"new.mp4", inode="7:7", sha256="n"), [PLAN], None, 1.0))
+        ledger.close()
+        await pilot.pause(1.5)
+        await pilot.press(*"99", "enter")
+        await shows(pilot, "a priority is a number")
+        await pilot.press("P", "5", "enter")
+
+    drive(tmp_path, steps)
+    assert posted(tmp_path) == [("priority", {"jobs": [30], "priority": 5})]
+
+
+def test_the_cursor_stays_on_its_job_when_others_leave_the_tab(tmp_path: Path) -> None:
+    fill(tmp_path, 9)
+
+    async def steps(pilot: Pilot[None]) -> None:
+        await shows(pilot, "Job 9")
+        await pilot.press("2", "j", "j")
+        await shows(pilot, "Job 5")
+        ledger = Ledger(tmp_path)
+        ledger.open()
+        ledger.run(lambda: jobs.cancel(7, Verdict("cancelled", "By hand."), time.time()))
+        ledger.close()
+        await shows(pilot, "waiting 6", "Job 5")
+
+    drive(tmp_path, steps)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["date:9999-12", "date:9999", "date:1", "since:0001-01-01", "date:9999-12-31", "date:2026-13", "date:x", "date:1-2-3-4",
+     "owner:99999999999999999999999", "owner:a\0b", "owner:nobody-at-all", "x " * 60],
+)  # fmt: skip
+def test_what_cannot_be_looked_for_is_said(text: str) -> None:
+    with pytest.raises(UsageError):
+        query.parse(text)
+
+
+def test_days_months_and_years_are_found() -> None:
+    day, month, year = (query.parse(f"date:{text}") for text in ("2026-11-21", "2026-12", "2026"))
+    assert day.until - day.since == 86400
+    assert 30 * 86400 < month.until - month.since < 32 * 86400
+    assert year.since < month.since < month.until == year.until
+    assert query.parse("since:2026").until == 0
+    assert query.parse("until:2026-12").until == year.until
+    assert query.parse("owner:0").owner_uid == 0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from reframed import lock
 from reframed.errors import ReframeError
 from reframed.store.reads import Filter, Reader, Row
-from reframed.text import safe
+from reframed.text import safe, shorten
 from tui import detail, keys
 from tui.keys import TABS
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from tui.logfile import LogFile
 
 ENDED = ("done", "failed", "cancelled")
+_ANSWERS = ("copy", "next", "previous", "back")  # keys that may answer a question
 _UNDER_WAY = ("running", "publishing")
 _NOT_IN = {"retry": _UNDER_WAY, "restyle": _UNDER_WAY, "cancel": ENDED, "priority": ENDED}  # states a verb is not for
 _READ_ONLY = "read only: nothing is changed from here"
@@ -54,6 +55,12 @@ class Actions:
 
     def do(self, name: str) -> None:
         """What a key stands for; or why it does nothing."""
+        if self.asking is not None and name == "open":
+            return  # enter is no answer
+        if self.asking is not None and name not in _ANSWERS:
+            self.no()  # who does something else has not answered
+        if self.app.screen_stack[0].query("#ask") and name != "back":
+            self._close_ask()
         if reason := self.why_not(name):
             self.app.say(reason)
             return
@@ -61,6 +68,7 @@ class Actions:
 
     def tab(self, number: int) -> None:
         """Only the jobs of one tab."""
+        self.no()
         self.app.number = number
         self._choose()
 
@@ -82,10 +90,14 @@ class Actions:
 
     def find(self) -> None:
         """Ask what to find: jobs, or a text in the log."""
-        if self.app.log_pane.has_focus:
+        if self._in_log():
             self._ask("a text in the log", self.app.log_pane.needle, self._search_log)
         else:
             self._ask("state:failed recipe:styled lang:es date:2026-11 text !not", self.found, self._search)
+
+    def _in_log(self) -> bool:
+        """Whether keys are meant for the log (its focus may come a moment after it fills the screen)."""
+        return self.app.log_pane.has_focus or self.app.screen_stack[0].has_class("-loud")
 
     def _search(self, text: str) -> None:
         from reframed.store import query
@@ -112,9 +124,11 @@ class Actions:
         """Put the cursor on a job, in the list of all."""
         self.found, self.app.number = "", 0
         self._choose()
-        assert self.app.reader is not None
-        newer = self.app.reader.total(Filter(after=job))
-        self.app.list.action_jump(newer)
+        try:
+            if self.app.reader is not None:
+                self.app.list.action_jump(self.app.reader.total(Filter(after=job)))
+        except ReframeError as error:
+            self.app.say(error.message)
 
     def _search_log(self, text: str) -> None:
         self.app.log_pane.needle = text
@@ -162,8 +176,8 @@ class Actions:
 
     def _go_on(self, by: int) -> None:
         if self.asking is not None:
-            self._no()
-        elif self.app.log_pane.has_focus:
+            self.no()
+        elif self._in_log():
             self._search_on(forwards=by > 0)
         elif self.found:
             self.app.list.action_move(by)
@@ -189,7 +203,10 @@ class Actions:
             then(value)
 
     def _close_ask(self) -> None:
-        for box in self.app.screen_stack[0].query("#ask"):
+        boxes = self.app.screen_stack[0].query("#ask")
+        if not boxes:
+            return
+        for box in boxes:
             box.remove()
         self.app.lines("tabs").display = True
         (self.app.log_pane if self.app.screen_stack[0].has_class("-loud") else self.app.list).focus()
@@ -197,7 +214,7 @@ class Actions:
     def back(self) -> None:
         """Out of what is open: a question, the line to type in, the log, the search."""
         if self.asking is not None:
-            self._no()
+            self.no()
         elif self.app.screen_stack[0].query("#ask"):
             self._close_ask()
         elif self.app.screen_stack[0].has_class("-loud"):
@@ -238,21 +255,34 @@ class Actions:
         if not jobs:
             self.app.say("none of the marked jobs can be cancelled: all have ended")
             return
-        one = len(jobs) == 1 and self.app.job is not None
-        what = f"job {jobs[0]}, {safe(str((self.app.job or {}).get('name', '')))}" if one else f"{len(jobs)} jobs"
+        what = f"job {jobs[0]}, {self._name_of(jobs[0])}" if len(jobs) == 1 else f"{len(jobs)} marked jobs"
         self._question(_Question("cancel", {"jobs": jobs}), f"Cancel {what}? y yes, n no")
+
+    def _name_of(self, job: int) -> str:
+        """A job's file name, as long as a question has room for it."""
+        try:
+            name = self.app.reader.job(job)["name"] if self.app.reader is not None else ""
+        except ReframeError:
+            name = ""
+        return shorten(safe(name), max(8, self.app.size.width - 36))
 
     def priority(self) -> None:
         """Ask for a priority."""
-        self._ask("priority, -9 (last) to 9 (first)", "", self._prioritise)
+        jobs = self._targets("priority")  # those of now, not of when it is typed
+        if jobs:
+            self._ask("priority, -9 (last) to 9 (first)", "", lambda text: self._prioritise(jobs, text))
+        else:
+            self.app.say("all marked jobs have ended")
 
-    def _prioritise(self, text: str) -> None:
+    def _prioritise(self, jobs: list[int], text: str) -> None:
         try:
             priority = int(text)
         except ValueError:
+            priority = 99
+        if not -9 <= priority <= 9:
             self.app.say("a priority is a number from -9 to 9")
             return
-        self._on_targets("priority", {"priority": priority})
+        self.post("priority", {"jobs": jobs, "priority": priority})
 
     def _on_targets(self, verb: str, more: dict[str, Any]) -> None:
         """A verb on the chosen jobs that it means something for."""
@@ -262,6 +292,7 @@ class Actions:
             self.app.say(f"{verb}: none of the marked jobs is in a state for it")
 
     def _question(self, question: _Question, text: str) -> None:
+        self._close_ask()
         self.asking = question
         self.app.line(text)
 
@@ -275,9 +306,11 @@ class Actions:
             self.app.copy_to_clipboard(path)
             self.app.say(f"copied: {path}")
 
-    def _no(self) -> None:
-        self.asking = None
-        self.app.line("")
+    def no(self) -> None:
+        """Not done; nothing is asked any more."""
+        if self.asking is not None:
+            self.asking = None
+            self.app.line("")
 
     def command(self) -> None:
         """Copy the command line of a retry."""
@@ -285,11 +318,11 @@ class Actions:
         self.app.copy_to_clipboard(command)
         self.app.say(f"copied: {command}")
 
-    def post(self, verb: str, arguments: dict[str, Any], payload: bytes | None = None) -> None:
-        """Leave a command, and say so."""
+    def post(self, verb: str, arguments: dict[str, Any], payload: bytes | None = None) -> str:
+        """Leave a command, and say so; why it could not be left, or ""."""
         if self.app.readonly:
             self.app.say(_READ_ONLY)
-            return
+            return _READ_ONLY
         from reframed import commands
 
         about = detail.job_command(verb, list(arguments.get("jobs", [])))[len("reframe ") :]
@@ -297,8 +330,9 @@ class Actions:
             self._left.append(commands.post(self.app.state, verb, arguments, payload))
         except ReframeError as error:
             self.app.say(error.message)
-        else:
-            self.app.say(about if lock.is_held(self.app.state) else f"{about}: done when the daemon runs")
+            return error.message
+        self.app.say(about if lock.is_held(self.app.state) else f"{about}: done when the daemon runs")
+        return ""
 
     def hear(self, reader: Reader) -> None:
         """Say what became of the commands that were left."""
@@ -371,7 +405,7 @@ class Actions:
         signs = ", ".join(
             f"{self.app.looks.sign(state)[0]} {state}" for state in self.app.seen.counts if state != "publishing"
         )
-        self._page("Keys", lambda: keys.help_lines(self.app.settings.keys, signs))
+        self._page("Keys", lambda: keys.help_lines(self.app.keys, signs))
 
     def recipes(self) -> None:
         """Recipes and inboxes, and what is wrong with them."""
@@ -399,8 +433,8 @@ class Actions:
 
         self.app.push_screen(Editor(self.app.state, self._must_job(), self.app.looks, self._save_captions))
 
-    def _save_captions(self, job: int, language: str, format_: str, text: str) -> None:
-        self.post("recaption", {"jobs": [job], "language": language, "format": format_}, text.encode())
+    def _save_captions(self, job: int, language: str, format_: str, text: str) -> str:
+        return self.post("recaption", {"jobs": [job], "language": language, "format": format_}, text.encode())
 
     def style(self) -> None:
         """Choose another style."""
@@ -415,9 +449,12 @@ class Actions:
                 self.app.services.styles,
                 self.app.services.still,
                 self.app.looks,
-                lambda style: self.post("restyle", {"jobs": jobs, "style": style}),
+                lambda style: self._restyle(jobs, style),
             )
         )
+
+    def _restyle(self, jobs: list[int], style: str) -> None:
+        self.post("restyle", {"jobs": jobs, "style": style})
 
     def theme(self) -> None:
         """Dark, or light."""

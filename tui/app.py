@@ -122,6 +122,7 @@ class Dashboard(App[None]):
             self.register_theme(theme)
         self.set_reactive(App.theme, "dark" if self.looks.dark else "light")
         self.actions = Actions(self)
+        self.keys = keys.usable(self.settings.keys)
         self.state = state
         self.readonly = readonly
         self.reader: Reader | None = None
@@ -165,7 +166,7 @@ class Dashboard(App[None]):
         """Start looking."""
         self.screen.set_class(self.looks.ascii, "-ascii")
         if self.settings.keys:
-            self.set_keymap({name: key for name, key in self.settings.keys.items() if not keys.faults({name: key})})
+            self.set_keymap(self.keys)
         self.list.focus()
         self._look()
         self.call_after_refresh(self._first)
@@ -304,6 +305,7 @@ class Dashboard(App[None]):
 
     def on_job_list_chosen(self, chosen: JobList.Chosen) -> None:
         """Another job is under the cursor."""
+        self.actions.no()  # a question was about another one
         self.job = {"id": chosen.job} if chosen.job is not None else None
         self._show_detail()
         self._show_log()
@@ -355,7 +357,7 @@ class Dashboard(App[None]):
         parts: list[tuple[str, str]] = []
         narrow = left < 60
         for key in KEYS:
-            shown = keys.shown(self.settings.keys.get(key.name, key.key))
+            shown = keys.shown(self.keys.get(key.name, key.key))
             length = len(shown) + (0 if narrow else len(key.label)) + 2
             if not key.label or length > left:
                 continue
@@ -387,8 +389,19 @@ class Dashboard(App[None]):
         """The terminal has the focus again: show what happened meanwhile."""
         self._look()
 
+    async def action_quit(self) -> None:
+        """Quit; out of the cue editor only if nothing is lost."""
+        from tui.editor import Editor
+
+        if isinstance(self.screen, Editor) and self.screen.is_changed:
+            self.screen.action_leave()
+        else:
+            self.exit()
+
     def say(self, message: str) -> None:
         """Tell something, for four seconds."""
+        if self.actions.asking is not None:
+            return  # a question stays until it is answered
         self._said_until = time.monotonic() + 4.0
         self.line(message)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 
 from msgspec.structs import replace
@@ -17,15 +18,16 @@ _NEW_S = 1.5
 
 
 class CueTable:
-    """Cues in the order of their times. Changes return the index of the cue to look at next."""
+    """Cues in the order of their times."""
 
     def __init__(self, cues: Sequence[Cue], profile: Profile) -> None:
         self.profile = profile
-        self._cues = tuple(sorted(cues, key=lambda cue: cue.start))
+        self._cues = tuple(sorted((_clean(cue) for cue in cues), key=lambda cue: cue.start))
         self._past: list[tuple[Cue, ...]] = []
         self._future: list[tuple[Cue, ...]] = []
         self._saved = self._cues
-        self._broken: dict[tuple[int, int], list[rules.Breach]] = {}
+        # By the cue and the next one, which are kept here too, so that nothing else gets their ids.
+        self._broken: dict[tuple[int, int], tuple[tuple[Cue, ...], list[rules.Breach]]] = {}
 
     def __len__(self) -> int:
         return len(self._cues)
@@ -51,7 +53,6 @@ class CueTable:
         self._past.append(self._cues)
         self._future.clear()
         self._cues = (*self._cues[:index], *new, *self._cues[index + count :])
-        self._broken.clear()
 
     def undo(self) -> bool:
         """Take the last change back; whether there was one."""
@@ -66,16 +67,15 @@ class CueTable:
             return False
         target.append(self._cues)
         self._cues = source.pop()
-        self._broken.clear()
         return True
 
     def breaches(self, index: int) -> list[rules.Breach]:
         """The rules that a cue breaks, by itself or with the next one."""
         pair = self._cues[index : index + 2]
-        key = (index, len(pair))
+        key = (id(pair[0]), id(pair[-1]))
         if key not in self._broken:
-            self._broken[key] = [breach for breach in rules.check(pair, self.profile) if breach.cue == 1]
-        return self._broken[key]
+            self._broken[key] = pair, [breach for breach in rules.check(pair, self.profile) if breach.cue == 1]
+        return self._broken[key][1]
 
     def next_breach(self, index: int) -> int | None:
         """The next cue, after `index` and then from the first on, that breaks a rule."""
@@ -95,7 +95,7 @@ class CueTable:
 
     def set_text(self, index: int, text: str) -> None:
         """Other words. Their times stay where the number of words does."""
-        cue = self._cues[index]
+        cue, text = self._cues[index], plain(text)
         if text != cue.text:
             self._replace(index, 1, replace(cue, text=text, words=_timed(cue, text)))
 
@@ -127,24 +127,27 @@ class CueTable:
         self._replace(index, 2, Cue(one.start, max(one.end, two.end), text, words, one.speaker))
         return True
 
-    def move(self, index: int, by_s: float, *, start: bool = True, end: bool = True) -> bool:
-        """Another beginning, another end, or both; False if the cue would begin before 0 or end before it begins."""
+    def move(self, index: int, by_s: float, *, start: bool = True, end: bool = True) -> int | None:
+        """Another beginning, another end, or both; None if the cue would begin before 0 or end before it begins."""
         cue = self._cues[index]
         moved = _moved(cue, by_s if start else 0.0, by_s if end else 0.0)
         if moved is None:
-            return False
+            return None
         self._replace(index, 1, moved)
-        self._cues = tuple(sorted(self._cues, key=lambda one: one.start))
-        return True
+        return self._in_order(moved)
 
-    def shift_from(self, index: int, by_s: float) -> bool:
-        """This cue and all that follow, later (or earlier); False if one would begin before 0."""
-        moved = [_moved(cue, by_s, by_s) for cue in self._cues[index:]]
-        if any(cue is None for cue in moved):
-            return False
-        self._replace(index, len(moved), *[cue for cue in moved if cue is not None])
+    def shift_from(self, index: int, by_s: float) -> int | None:
+        """This cue and all that follow, later (or earlier); None if one would begin before 0."""
+        moved = [cue for cue in (_moved(cue, by_s, by_s) for cue in self._cues[index:]) if cue is not None]
+        if len(moved) < len(self._cues) - index:
+            return None
+        self._replace(index, len(moved), *moved)
+        return self._in_order(moved[0])
+
+    def _in_order(self, cue: Cue) -> int:
+        """Sort by the times; where `cue` is then."""
         self._cues = tuple(sorted(self._cues, key=lambda one: one.start))
-        return True
+        return next(place for place, one in enumerate(self._cues) if one is cue)
 
     def delete(self, index: int) -> None:
         """Without this cue."""
@@ -161,11 +164,22 @@ class CueTable:
 
     def faults(self) -> list[str]:
         """What must not be saved: cues without text, or that end before they begin."""
-        found = [f"cue {number} has no text" for number, cue in enumerate(self._cues, 1) if not cue.text.strip()]
+        found = [] if self._cues else ["there are no cues"]
+        found += [f"cue {number} has no text" for number, cue in enumerate(self._cues, 1) if not cue.text.strip()]
         found += [
             f"cue {number} ends before it begins" for number, cue in enumerate(self._cues, 1) if cue.end <= cue.start
         ]
         return found
+
+
+def plain(text: str) -> str:
+    """Text without what could command a terminal or a player: control characters other than line ends."""
+    return "".join(char for char in text.replace("\t", " ") if char == "\n" or unicodedata.category(char) != "Cc")
+
+
+def _clean(cue: Cue) -> Cue:
+    text = plain(cue.text)
+    return cue if text == cue.text else replace(cue, text=text)
 
 
 def _timed(cue: Cue, text: str) -> tuple[Word, ...]:

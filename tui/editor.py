@@ -31,7 +31,7 @@ from tui.transcript import Captions, clock
 
 _BREAK = " | "  # how a line end is typed
 _NUDGE_S = 0.1
-Save = Callable[[int, str, str, str], None]  # job, language, format, the text of the file
+Save = Callable[[int, str, str, str], str]  # job, language, format, the text of the file -> why it could not be saved
 
 
 class CueList(ScrollView, can_focus=True):
@@ -63,6 +63,8 @@ class CueList(ScrollView, can_focus=True):
 
     def on_click(self, event: events.Click) -> None:
         """Choose a cue with the mouse."""
+        if self.screen.query("#typed"):
+            return  # first the text that is being typed
         self.go(event.y + round(self.scroll_offset.y))
 
     def render_line(self, y: int) -> Strip:
@@ -158,6 +160,16 @@ class Editor(ModalScreen[None]):
         self._wanted = ""
         self._then: Callable[[str], None] | None = None
         self._asking = False
+        self._at = 0  # the cue whose text is typed
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """While a line is typed its keys are its own."""
+        return action in ("leave", "save") or not self.query("#typed")
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether something is not saved, or still being typed."""
+        return bool(self.query("#typed")) or (self.table is not None and self.table.is_changed)
 
     def compose(self) -> ComposeResult:
         """Title, cues, what is wrong with the chosen one, keys."""
@@ -190,6 +202,8 @@ class Editor(ModalScreen[None]):
             table = CueTable(found.cues, self._profile(found.language))
         except ReframeError as error:
             self.app.call_from_thread(self._say, f"{error.message} {error.hint}")
+        except Exception as error:  # noqa: BLE001 - said where the cues would have been
+            self.app.call_from_thread(self._say, f"They cannot be read: {type(error).__name__}: {error}")
         else:
             self.app.call_from_thread(self._loaded, found, table)
 
@@ -206,13 +220,13 @@ class Editor(ModalScreen[None]):
     def _say(self, text: str) -> None:
         name = safe(str(self._source["name"]))
         star = "* " if self.table is not None and self.table.is_changed else ""
-        said = (f"   {text}", "warm") if text else ("", "")
-        self.query_one("#title", Lines).show(
-            [((f"{star}Captions of job {self._source['id']}", "bold"), (f"  {name}", "dim"), said)]
-        )
+        about = (f"{star}Captions of job {self._source['id']}", "bold")
+        line = ((f"{star}{text}  ", "warm"), (name, "dim")) if text else (about, (f"  {name}", "dim"))
+        self.query_one("#title", Lines).show([line])
 
     def _show(self, said: str = "") -> None:
-        """The chosen cue, with the rules it breaks."""
+        """The chosen cue, with the rules it breaks. A question that was open is withdrawn."""
+        self._asking = False
         table, cues = self.table, self.cue_list
         if table is None:
             return
@@ -234,7 +248,6 @@ class Editor(ModalScreen[None]):
 
     def action_go(self, by: int) -> None:
         """The next cue, or the one before."""
-        self._asking = False
         self.cue_list.go(self.cue_list.cursor + by)
         self._show()
 
@@ -265,7 +278,6 @@ class Editor(ModalScreen[None]):
     def action_next(self, forwards: bool) -> None:
         """The next cue that holds it; n also says no to a question."""
         if self._asking:
-            self._asking = False
             self._show()
             return
         found = (
@@ -284,7 +296,7 @@ class Editor(ModalScreen[None]):
         """Let somebody type a line, where the keys are."""
         if self.table is None or self.query("#typed"):
             return
-        self._then = then
+        self._then, self._at, self._asking = then, self.cue_list.cursor, False
         box = Input(value, placeholder=about, id="typed", compact=True, select_on_focus=False)
         self.mount(box, before="#keys")
         self.query_one("#keys").display = False
@@ -294,11 +306,14 @@ class Editor(ModalScreen[None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         """It is typed."""
         event.stop()
-        then, value = self._then, event.value
-        if then == self._split:
-            value = str(event.input.cursor_position)
+        self._typed(event.input)
+
+    def _typed(self, box: Input) -> None:
+        then, value, at = self._then, box.value, box.cursor_position
         self._close_typed()
-        if then is not None:
+        if then == self._split:
+            self._split(value, at)
+        elif then is not None:
             then(value)
 
     def _close_typed(self) -> None:
@@ -317,8 +332,9 @@ class Editor(ModalScreen[None]):
 
     def _write(self, text: str) -> None:
         assert self.table is not None
-        lines = [line.strip() for line in text.split("|")]
-        self.table.set_text(self.cue_list.cursor, "\n".join(line for line in lines if line))
+        if text != self.table[self._at].text.replace("\n", _BREAK):
+            lines = [line.strip() for line in text.split("|")]
+            self.table.set_text(self._at, "\n".join(line for line in lines if line))
         self._show()
 
     def action_split(self) -> None:
@@ -329,9 +345,11 @@ class Editor(ModalScreen[None]):
             self._type(text, "split", self._split, min(spaces, key=lambda at: abs(at - len(text) / 2), default=0))
             self._say("put the cursor where to split, then enter")
 
-    def _split(self, at: str) -> None:
+    def _split(self, text: str, at: int = 0) -> None:
         assert self.table is not None
-        self._show("" if self.table.split(self.cue_list.cursor, int(at)) else "nothing was left on one side")
+        if text != self.table[self._at].text.replace("\n", " "):
+            self.table.set_text(self._at, text)
+        self._show("" if self.table.split(self._at, at) else "nothing was left on one side")
 
     def action_join(self) -> None:
         """Join with the next."""
@@ -354,8 +372,16 @@ class Editor(ModalScreen[None]):
     def action_nudge(self, by: int, start: bool, end: bool) -> None:
         """A little earlier or later."""
         if (table := self._has_cue()) is not None:
-            done = table.move(self.cue_list.cursor, by * _NUDGE_S, start=start, end=end)
-            self._show("" if done else "it would begin before 0, or end before it begins")
+            self._moved(
+                table.move(self.cue_list.cursor, by * _NUDGE_S, start=start, end=end),
+                "it would begin before 0, or end before it begins",
+            )
+
+    def _moved(self, place: int | None, why_not: str) -> None:
+        """Go with a cue that was moved."""
+        if place is not None:
+            self.cue_list.cursor = place
+        self._show("" if place is not None else why_not)
 
     def action_shift(self) -> None:
         """Ask by how much."""
@@ -370,8 +396,7 @@ class Editor(ModalScreen[None]):
         except ValueError as error:
             self._show(str(error))
             return
-        done = self.table.shift_from(self.cue_list.cursor, by_s)
-        self._show("" if done else "a cue would begin before 0")
+        self._moved(self.table.shift_from(self._at, by_s), "a cue would begin before 0")
 
     def action_undo(self) -> None:
         """Take the last change back."""
@@ -387,6 +412,8 @@ class Editor(ModalScreen[None]):
 
     def action_save(self) -> None:
         """Save as the user's own captions."""
+        for box in self.query("#typed").results(Input):
+            self._typed(box)
         table, found = self.table, self._captions
         if table is None or found is None:
             return
@@ -398,7 +425,9 @@ class Editor(ModalScreen[None]):
             return
         format_ = "vtt" if any(cue.words for cue in table.cues) else "srt"  # WebVTT keeps the times of words
         text = files.written(table.cues, format_, language=found.language, word_times=True)
-        self._save(int(self._source["id"]), found.language, format_, text)
+        if trouble := self._save(int(self._source["id"]), found.language, format_, text):
+            self._show(f"not saved: {trouble}")
+            return
         table.saved()
         self.dismiss()
 
@@ -406,14 +435,13 @@ class Editor(ModalScreen[None]):
         """Back; asks if something is not saved."""
         if self.query("#typed"):
             self._close_typed()
-        elif self.table is not None and self.table.is_changed and not self._asking:
-            self._asking = True
-            self._show("Leave without saving? y yes, n no")
-        elif not self._asking:
-            self.dismiss()
-        else:
-            self._asking = False
+        elif self._asking:
             self._show()
+        elif self.table is not None and self.table.is_changed:
+            self._show("Leave without saving? y yes, n no")
+            self._asking = True
+        else:
+            self.dismiss()
 
     def action_yes(self) -> None:
         """Leave without saving."""

@@ -23,6 +23,7 @@ from tui.times import about, ago
 
 _PAGE = 100
 _DRAWN_MOST = 1000
+_NEAR = 100
 
 
 class JobList(ScrollView, can_focus=True):
@@ -83,12 +84,23 @@ class JobList(ScrollView, can_focus=True):
             self._cursor += grown  # new jobs come in above
         moved = grown or not total
         self._total = total
-        self._cursor = max(0, min(self._cursor, total - 1))
+        self._cursor = self._near(max(0, min(self._cursor, total - 1)))
         if moved:
             self.virtual_size = Size(self.size.width, total)
             self.refresh()
         self._choose()
         self.freshen()
+
+    def _near(self, index: int) -> int:
+        """Where the chosen job is now, if it is near `index`; else `index`."""
+        for step in range(_NEAR):
+            for place in (index - step, index + step):
+                row = self._row(place) if 0 <= place < self._total else None
+                if row is not None and row["id"] == self._chosen:
+                    return place
+            if self._chosen is None:
+                break
+        return index
 
     def freshen(self) -> None:
         """Draw again the lines on screen that say something else by now."""
@@ -183,14 +195,15 @@ class JobList(ScrollView, can_focus=True):
         state = style if cursor and self.has_focus else style + self.looks.style(role)
         tail = _tail(row, self._clock(), short=width < 60)
         word = 10 if width >= 60 else 9
-        room = max(6, width - 11 - word - len(tail))
+        number = f"{row['id']:>5} "
+        room = max(6, width - 5 - len(number) - word - len(tail))
         name = self.looks.text(shorten(safe(row["name"]), room))
         segments = [
             Segment(
                 "*" if row["id"] in self.marked else " ",
                 style + Style(bold=True) if row["id"] in self.marked else style,
             ),
-            Segment(f"{row['id']:>5} ", style),
+            Segment(number, style),
             Segment(f"{sign} {row['state']:<{word}.{word}} ", state),
             Segment(set_cell_size(name, room) + " ", style),
             Segment(self.looks.text(tail), style if cursor else style + self.looks.style("dim")),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -61,6 +62,8 @@ TABS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("failed", ("failed",)),
     ("done", ("done", "cancelled")),
 )
+_KEY = re.compile(r"(?:(?:ctrl|alt|shift)\+)*(?:[A-Za-z0-9]|[a-z][a-z0-9_]+)")
+_TAKEN = frozenset(["j", "k", "g", "G", "up", "down", "left", "right", "home", "end", "pageup", "pagedown", *"01234"])
 _SHOWN = {"slash": "/", "question_mark": "?", "escape": "esc", "less_than_sign": "<", "greater_than_sign": ">"}
 _MOVING = (
     ("j k, arrows", "one line"),
@@ -77,8 +80,28 @@ def shown(key: str) -> str:
 
 def faults(wanted: Mapping[str, str]) -> list[str]:
     """Sentences about keys in the configuration that are none."""
-    known = [key.name for key in KEYS]
-    return [f'tui: keys: there is no "{safe(name)}"{did_you_mean(name, known)}' for name in wanted if name not in known]
+    known = {key.name: key.key for key in KEYS}
+    found = [
+        f'tui: keys: there is no "{safe(name)}"{did_you_mean(name, known)}' for name in wanted if name not in known
+    ]
+    right = {name: key for name, key in wanted.items() if name in known}
+    for name, key in right.items():
+        others = {other for other, theirs in (known | right).items() if theirs == key and other != name}
+        if not _KEY.fullmatch(key):
+            found.append(f'tui: keys: {name}: "{safe(key)}" is no key; like r, R, f5, ctrl+r')
+        elif key in _TAKEN or others:
+            what = " and ".join(sorted(others)) or "moving about"
+            found.append(f'tui: keys: {name}: "{key}" is for {what} already')
+    return found
+
+
+def usable(wanted: Mapping[str, str]) -> dict[str, str]:
+    """The keys of the configuration that can be had, one by one in their order."""
+    found: dict[str, str] = {}
+    for name, key in wanted.items():
+        if not faults(found | {name: key}):
+            found[name] = key
+    return found
 
 
 def help_lines(wanted: Mapping[str, str], signs: str) -> list[str]:

@@ -70,7 +70,7 @@ class LogFile:
             data = self._read(start, offset - start)
             if start:
                 newline = data.find(b"\n")
-                skip = newline + 1 if 0 <= newline < len(data) - 1 else 0
+                skip = newline + 1 if 0 <= newline < min(PIECE, len(data) - 1) else 0  # else it is inside a long line
                 start, data = start + skip, data[skip:]
             found = list(_pieces(data, start))
             if start == 0 or len(found) >= count or length > 64 * count * PIECE:
@@ -85,8 +85,9 @@ class LogFile:
         at = self._forwards(wanted, offset) if forwards else self._backwards(wanted, offset)
         if at is None:
             return None
-        line = self._read(max(0, at - PIECE), min(at, PIECE))
-        return at - len(line) + line.rfind(b"\n") + 1 if b"\n" in line else max(0, at - len(line))
+        newline = self._backwards(b"\n", at)
+        line = 0 if newline is None else newline + 1
+        return line + (at - line) // PIECE * PIECE
 
     def _forwards(self, wanted: bytes, offset: int) -> int | None:
         while data := self._read(offset, _SEARCH_BLOCK):

@@ -134,6 +134,8 @@ class Page(ModalScreen[None]):
             lines = self._lines()
         except ReframeError as error:
             lines = [error.message, error.hint]
+        except Exception as error:  # noqa: BLE001 - said where it would have been
+            lines = [f"That cannot be shown: {type(error).__name__}: {error}"]
         self.app.call_from_thread(self.pager.show, lines)
 
     @property

@@ -36,7 +36,7 @@ class Verbs(_Ours):
         for key in KEYS:
             if key.name not in _NOT_LISTED:
                 reason = self.dashboard.actions.why_not(key.name)
-                shown = keys.shown(self.dashboard.settings.keys.get(key.name, key.key))
+                shown = keys.shown(self.dashboard.keys.get(key.name, key.key))
                 name = key.label or key.name.capitalize()
                 found.append((key, f"{name}: {key.about} ({shown})", f"not now: {reason}" if reason else ""))
         return found

@@ -82,7 +82,9 @@ class StylePicker(ModalScreen[None]):
 
     def _show(self) -> None:
         lines: list[Line] = []
-        for index, (name, about) in enumerate(self._styles):
+        height = max(1, self.size.height - 1)
+        top = max(0, self._cursor - height + 1)
+        for index, (name, about) in list(enumerate(self._styles))[top : top + height]:
             chosen = index == self._cursor
             lines.append(
                 ((f" {safe(name):<14}", "mark" if chosen else "bold"), (f" {safe(about)}", "" if chosen else "dim"))

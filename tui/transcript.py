@@ -32,24 +32,36 @@ def load(state: Path, job: Row) -> Captions:
     reader = Reader(state)  # a thread of its own: an own connection
     made = [*reader.files(job["id"], "cues"), *reader.files(job["id"], "captions")]
     reader.close()
-    found_at = [
-        (paths.cached(state / paths.CACHE, row["key"]) / row["file"], str(row["about"].get("language", "")))
-        for row in made
-    ]
-    found_at += [
-        (Path(os.fsdecode(bytes(output["path"]))), "")
-        for output in job["outputs"]
-        if bytes(output["path"]).endswith((b".srt", b".vtt", b".json"))
-    ]
+    found_at = [(paths.cached(state / paths.CACHE, row["key"]) / row["file"], _language(row)) for row in made]
+    wanted = next((language for _, language in found_at if language), "")
+    found_at += _published(job, wanted)
     for path, language in found_at:
         try:
-            return Captions(files.read(path), "" if language == "und" else language, str(path))
+            return Captions(files.read(path), language, str(path))
         except (ReframeError, OSError) as error:
             trouble = str(error)
     raise ReframeError(
         f"The captions of job {job['id']} cannot be read: {safe(trouble) or 'there are none'}.",
         "Its results may have left the cache: `reframe retry` makes them again.",
     )
+
+
+def _language(row: Row) -> str:
+    language = str(row["about"].get("language", ""))
+    return "" if language == "und" else language
+
+
+def _published(job: Row, wanted: str) -> list[tuple[Path, str]]:
+    """The published copies in the language that was heard; where nobody knows which that is, if there is but one."""
+    from reframed.subtitles import given
+
+    found = []
+    for output in job["outputs"]:
+        path = Path(os.fsdecode(bytes(output["path"])))
+        if path.suffix in (".srt", ".vtt"):
+            found.append((path, given.parts(path.name)[1]))
+    right = [(path, language) for path, language in found if not wanted or language == wanted]
+    return right if wanted or len({language for _, language in right}) == 1 else []
 
 
 def lines(found: Captions) -> list[Line]:

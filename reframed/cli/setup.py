@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK
+from reframed.errors import EXIT_CONFIG, EXIT_FAILED, EXIT_OK, Fault
 from reframed.text import safe
 
 
@@ -71,6 +71,16 @@ def _setup_lines(path: Path | None) -> list[str]:
     return [*lines, "", "Recipes", *[f"  {line}" for line in described(describe(path, None), full=False)]]
 
 
+def _key_faults(path: Path | None, report: Any) -> list[Fault]:
+    """What is wrong with the dashboard's keys, once the rest of the file is right."""
+    if report.faults:
+        return []
+    from reframed import config
+    from tui.keys import faults
+
+    return [Fault(report.file, 0, 0, text) for text in faults(config.load(path).tui.keys)]
+
+
 def _styles(path: Path | None) -> list[tuple[str, str]]:
     from reframed.ops.stylesheet import listed
 
@@ -97,6 +107,7 @@ def check(options: argparse.Namespace) -> int:
     from reframed.ops.check import check_all
 
     report = check_all(options.config)
+    report = report._replace(faults=[*report.faults, *_key_faults(options.config, report)])
     if options.json:
         _print_json(
             {"ok": not report.faults, "file": report.file, "faults": [fault.__dict__ for fault in report.faults]}

@@ -10,6 +10,7 @@ from reframed.store.reads import STATES, Filter
 from reframed.text import did_you_mean, listing, safe
 
 _KEYS = ("state", "recipe", "lang", "inbox", "owner", "since", "until", "date")
+_WORDS_MOST = 50
 # Words for several states at once.
 _GROUPS = {
     "running": ("running", "publishing"),
@@ -26,6 +27,8 @@ def parse(text: str) -> Filter:
     texts: list[str] = []
     without: list[str] = []
     when = {"since": 0.0, "until": 0.0}
+    if len(text.split()) > _WORDS_MOST:
+        raise UsageError("That is too much to look for.", f"At most {_WORDS_MOST} words.")
     for word in text.split():
         key, colon, value = word.partition(":")
         if colon and key.lower() in _KEYS and value:
@@ -56,28 +59,30 @@ def _when(key: str, value: str) -> dict[str, float]:
     """A day (2026-11-21), a month (2026-11) or a year, as seconds: all of it, from it on, or up to its end."""
     parts = value.split("-")
     try:
-        year, month, day = (int(part) for part in [*parts, "1", "1"][:3])
-        first = datetime.datetime(year, month, day)
         if len(parts) > 3:
             raise ValueError
-    except ValueError:
+        year, month, day = (int(part) for part in [*parts, "1", "1"][:3])
+        first = datetime.datetime(year, month, day)  # the days of the person who asks
+        found = {"since": first.timestamp(), "until": _after(first, len(parts)).timestamp()}
+    except (ValueError, OverflowError, OSError):
         raise UsageError(f'"{safe(value)}" is not a date.', "Like 2026-11-21, 2026-11 or 2026.") from None
-    if len(parts) == 3:
-        after = first + datetime.timedelta(days=1)
-    else:
-        months = 12 if len(parts) == 1 else 1
-        year, month = divmod(first.year * 12 + first.month - 1 + months, 12)
-        after = first.replace(year=year, month=month + 1)
-    found = {"since": first.timestamp(), "until": after.timestamp()}
     return found if key == "date" else {key: found[key]}
 
 
+def _after(first: datetime.datetime, parts: int) -> datetime.datetime:
+    """When the year (1 part), month (2) or day (3) that begins at `first` is over."""
+    if parts == 3:
+        return first + datetime.timedelta(days=1)
+    year, month = divmod(first.year * 12 + first.month - 1 + (12 if parts == 1 else 1), 12)
+    return first.replace(year=year, month=month + 1)
+
+
 def _uid(name: str) -> int:
-    if name.isdecimal():
+    if name.isdecimal() and len(name) < 11:
         return int(name)
     try:
         return pwd.getpwnam(name).pw_uid
-    except KeyError:
+    except (KeyError, ValueError):
         raise UsageError(f'There is no user "{safe(name)}" on this machine.', "Or give a number, owner:1000.") from None
 
 

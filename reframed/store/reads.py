@@ -65,12 +65,13 @@ class Reader:
 
     def __init__(self, state: Path, wait_s: float = 5.0) -> None:
         self._path = state / LEDGER
-        self._database = _open(self._path, wait_s)
-        self._file = _file(self._path)
+        self._database, self._frozen = _open(self._path, wait_s)
+        self._file = _file(self._path, self._frozen)
 
     def is_current(self) -> bool:
-        """Whether the file that is open still is the ledger (somebody may have put another in its place)."""
-        return _file(self._path) == self._file
+        """Whether what is open still is the ledger: somebody may have put another file in its place, or, where it had to
+        be opened as one that never changes, written to it."""
+        return _file(self._path, self._frozen) == self._file and not (self._frozen and _has_wal(self._path))
 
     def close(self) -> None:
         """Close the file."""
@@ -247,7 +248,7 @@ class Reader:
     def _all(self, sql: str, values: Iterable[Any] = ()) -> list[Row]:
         try:
             return [dict(row) for row in self._database.execute(sql, tuple(values))]
-        except sqlite3.Error as error:
+        except (sqlite3.Error, OverflowError, UnicodeError) as error:
             raise _unreadable(self._path, error) from None
 
 
@@ -279,27 +280,29 @@ def _holding(text: str) -> str:
     return "%" + text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_") + "%"
 
 
-def _file(path: Path) -> tuple[int, int] | None:
+def _file(path: Path, frozen: bool) -> tuple[int, ...] | None:
     try:
         status = path.stat()
     except OSError:
         return None
-    return status.st_dev, status.st_ino
+    changes = (status.st_size, status.st_mtime_ns) if frozen else ()
+    return (status.st_dev, status.st_ino, *changes)
 
 
-def _open(path: Path, wait_s: float) -> sqlite3.Connection:
+def _open(path: Path, wait_s: float) -> tuple[sqlite3.Connection, bool]:
+    """The ledger, and whether it was opened as a file that never changes."""
     if not path.exists():
         raise ReframeError(
             f"There is no ledger in {path.parent} yet: the daemon has not run here.",
             "Start it with `reframe run`, or as a service (see the README).",
         )
     try:
-        return _connect(path, "mode=ro", wait_s)
+        return _connect(path, "mode=ro", wait_s), False
     except sqlite3.OperationalError as error:
         # Without -wal and -shm (the daemon is down) and without permission to make them, nobody writes: read as it is.
         if _has_wal(path):
             raise _unreadable(path, error) from None
-        return _connected(path, "immutable=1", wait_s)
+        return _connected(path, "immutable=1", wait_s), True
     except sqlite3.Error as error:  # it is no ledger
         raise _unreadable(path, error) from None
 
