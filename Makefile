@@ -33,8 +33,9 @@ setup: $(VENV)/.demo
 demo: $(VENV)/.demo
 	@$(BIN)/reframe demo
 
+# Most of a test's time is waiting for a daemon: two at once take half as long on any machine.
 test: $(VENV)/.dev
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist worksteal
 
 check: $(VENV)/.dev
 	@$(BIN)/ruff format --check .
