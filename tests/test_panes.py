@@ -269,7 +269,7 @@ def test_looking_often_only_while_something_runs_and_somebody_sees_it(
 
     async def steps(pilot: Pilot[None]) -> None:
         await shows(pilot, "Job 6")
-        for focused, least, most in ((True, 5, 9), (False, 1, 4)):
+        for focused, least, most in ((True, 4, 9), (False, 1, 4)):
             pilot.app.app_focus = focused
             await pilot.pause(0.1)
             looks.clear()

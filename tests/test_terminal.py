@@ -177,12 +177,13 @@ def test_a_ledger_that_is_locked_replaced_or_from_the_future_is_lived_with(tmp_p
         for name in path.parent.glob("ledger.db*"):
             name.unlink()
         fill(tmp_path, 5)  # another one in its place
-        await shows(pilot, "Job 5")
+        await shows(pilot, "5 ▶ running")
         newer = sqlite3.connect(path)
         newer.execute("ALTER TABLE job RENAME COLUMN recipe TO cookbook")
         newer.commit()
         newer.close()
-        await shows(pilot, "cannot be read", "no such column")
+        await shows(pilot, "the ledger cannot be read")
+        assert "no such column" in app._said
         await pilot.press(
             "j", "k", "enter", "escape", "w", "escape", "H", "escape", "slash", *"x", "enter", "escape", "G"
         )

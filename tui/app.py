@@ -141,7 +141,7 @@ class Dashboard(App[None]):
         yield Lines("head", self.looks)
         yield Lines("tabs", self.looks)  # or what is said or asked
         with Widget(id="body"):
-            yield JobList(self._read, time.time, self.looks)
+            yield JobList(self._read, time.time, self.looks, self._choose_job)
             yield Lines("detail", self.looks)
         yield LogPane(self.looks)
         yield Lines("foot", self.looks)
@@ -303,10 +303,10 @@ class Dashboard(App[None]):
                 self.actions.tab(number)
             at = end + 2
 
-    def on_job_list_chosen(self, chosen: JobList.Chosen) -> None:
+    def _choose_job(self, job: int | None) -> None:
         """Another job is under the cursor."""
         self.actions.no()  # a question was about another one
-        self.job = {"id": chosen.job} if chosen.job is not None else None
+        self.job = {"id": job} if job is not None else None
         self._show_detail()
         self._show_log()
 

@@ -11,7 +11,6 @@ from rich.style import Style
 from textual import events
 from textual.binding import Binding, BindingType
 from textual.geometry import Size
-from textual.message import Message
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 
@@ -38,15 +37,16 @@ class JobList(ScrollView, can_focus=True):
         Binding("end,G", "jump(-1)", "Last", show=False, id="end"),
     ]
 
-    class Chosen(Message):
-        """Another job is under the cursor (None: the list is empty)."""
-
-        def __init__(self, job: int | None) -> None:
-            super().__init__()
-            self.job = job
-
-    def __init__(self, read: Callable[[int, int], list[Row]], clock: Callable[[], float], looks: Looks) -> None:
+    def __init__(
+        self,
+        read: Callable[[int, int], list[Row]],
+        clock: Callable[[], float],
+        looks: Looks,
+        on_choice: Callable[[int | None], None],
+    ) -> None:
+        """`on_choice` is told at once which job is under the cursor (None: none), before the next key is looked at."""
         super().__init__(id="jobs")
+        self._on_choice = on_choice
         self.looks = looks
         self._read = read
         self._clock = clock
@@ -131,7 +131,7 @@ class JobList(ScrollView, can_focus=True):
         job = row["id"] if row else None
         if job != self._chosen:
             self._chosen = job
-            self.post_message(self.Chosen(job))
+            self._on_choice(job)
 
     def _go(self, index: int) -> None:
         before, at = self._cursor, self.scroll_offset.y
