@@ -179,7 +179,8 @@ class Housekeeping:
         except Stopped:
             raise
         except Exception as error:  # noqa: BLE001 - whatever somebody wrote into a command must not end the daemon
-            outcome = {"message": f"The command could not be understood: {error}", "jobs": []}
+            kept = self._keep_payload(command)
+            outcome = {"message": f"The command could not be understood: {error} {kept}".strip(), "jobs": []}
             self._record(command, now, ok=False, outcome=outcome)
         log.info("%s by uid %d: %s", command.verb, command.author_uid, outcome["message"])
         if command.verb == "cancel":

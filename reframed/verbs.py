@@ -166,10 +166,15 @@ class Verbs:
         """Raise ReframeError unless the captions can be read."""
         from reframed.subtitles import files
 
-        with tempfile.TemporaryDirectory(dir=self.config.state_path / WORK) as name:
-            path = Path(name) / f"captions.{format_}"
-            path.write_bytes(data)
-            files.read(path)
+        work = self.config.state_path / WORK
+        try:
+            with tempfile.TemporaryDirectory(dir=work) as name:
+                path = Path(name) / f"captions.{format_}"
+                path.write_bytes(data)
+                files.read(path)
+        except OSError as error:
+            found = explain(error, os.fsencode(work))
+            raise ReframeError(f"The captions were not saved. {found.message}", found.hint) from None
 
     def _home(self, command: Command) -> _Home:
         """The source of the command's job, if captions can be given to it. Raises ReframeError."""

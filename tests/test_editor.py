@@ -314,6 +314,11 @@ def test_refused_captions_are_kept(home: Home) -> None:
     commands.post(home.state, "recaption", {"jobs": [1], "format": "srt"}, b"not subtitles")
     wait_for(lambda: list((home.state / "refused").glob("*")) if (home.state / "refused").exists() else None)
     assert home.job()["state"] == "done"
+    shutil.rmtree(home.state / "work")  # stands for a disk that takes nothing
+    unsaved = home.run("recaption", "1", str(mine), check=False)
+    assert "were not saved" in unsaved.stderr
+    assert "are kept as" in unsaved.stderr
+    (home.state / "work").mkdir()
     (home.inbox / "done" / "a.mp4").rename(home.folder / "elsewhere.mp4")
     refused = home.run("recaption", "1", str(mine), check=False)
     assert refused.returncode == 1

@@ -172,6 +172,10 @@ def test_a_ledger_that_is_locked_replaced_or_from_the_future_is_lived_with(tmp_p
         blocker.execute("BEGIN EXCLUSIVE")
         app.look_now()
         assert "3 ▶" in await shows(pilot, "the ledger is locked; this is from before")
+        app.list.marked = {1, 2}
+        await pilot.press("r")  # asks the ledger which of them can be retried
+        await shows(pilot, "database is locked")
+        app.list.marked.clear()
         blocker.execute("ROLLBACK")
         blocker.close()
         for name in path.parent.glob("ledger.db*"):

@@ -64,7 +64,10 @@ class Actions:
         if reason := self.why_not(name):
             self.app.say(reason)
             return
-        getattr(self, name)()
+        try:
+            getattr(self, name)()
+        except ReframeError as error:  # the ledger cannot be read just now
+            self.app.say(f"{error.message} {error.hint}")
 
     def tab(self, number: int) -> None:
         """Only the jobs of one tab."""
@@ -247,7 +250,10 @@ class Actions:
 
     def retry(self) -> None:
         """Queue the jobs again."""
-        self._on_targets("retry", {})
+        if jobs := self._targets("retry"):
+            self.post("retry", {"jobs": jobs})
+        else:
+            self.app.say("none of the marked jobs can be retried: all are under way")
 
     def cancel(self) -> None:
         """Ask whether to cancel the jobs."""
@@ -283,13 +289,6 @@ class Actions:
             self.app.say("a priority is a number from -9 to 9")
             return
         self.post("priority", {"jobs": jobs, "priority": priority})
-
-    def _on_targets(self, verb: str, more: dict[str, Any]) -> None:
-        """A verb on the chosen jobs that it means something for."""
-        if jobs := self._targets(verb):
-            self.post(verb, {"jobs": jobs, **more})
-        else:
-            self.app.say(f"{verb}: none of the marked jobs is in a state for it")
 
     def _question(self, question: _Question, text: str) -> None:
         self._close_ask()
@@ -444,6 +443,9 @@ class Actions:
             self.app.say("styles: see `reframe style`")
             return
         jobs = self._targets("restyle")
+        if not jobs:
+            self.app.say("none of the marked jobs can be rendered again: all are under way")
+            return
         self.app.push_screen(
             StylePicker(
                 self.app.services.styles,

@@ -85,7 +85,6 @@ class Dashboard(App[None]):
     #jobs { height: 1fr; min-height: 2; scrollbar-size: 1 1; }
     #detail { height: 6; border-top: solid $primary; padding: 0 1; }
     #log { height: 1fr; min-height: 3; border-top: solid $primary; padding: 0 1; }
-    #log:focus, #jobs:focus { border-title-color: $accent; }
     .-wide #body { layout: horizontal; }
     .-wide #jobs { width: 1fr; height: 100%; }
     .-wide #detail { width: 46%; height: 100%; border-top: none; border-left: solid $primary; }

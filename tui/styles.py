@@ -132,7 +132,7 @@ def pixels(path: Path, columns: int, rows: int) -> object:
         from PIL import Image
         from rich_pixels import HalfcellRenderer, Pixels
     except ImportError:
-        return f"{_NO_PREVIEW}\n\nUntil then: reframe style preview {path.stem}"
+        return f"{_NO_PREVIEW}\n\nUntil then, while this is open: {path}\nOr: reframe style preview {path.stem}"
     with Image.open(path) as picture:
         found = picture.convert("RGB").crop(_words(picture.convert("L")))
         scale = min(columns / found.width, 2 * rows / found.height)
